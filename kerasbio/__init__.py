@@ -1,0 +1,3 @@
+"""Keras networks for biomedicine."""
+
+__version__ = "0.1.0"
