@@ -1,0 +1,121 @@
+"""How large the gradients are, layer by layer, and what to do where they vanish or explode."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasbio.callbacks.hook import Stage, attach
+
+POINTS_PER_RUN = 20
+LONGEST_INTERVAL = 50
+VANISHING_RATIO = 1e-4
+EXPLODING_NORM = 1e3
+VANISHING_REMEDY = "batch normalization, residual connections, a gated cell or another activation"
+EXPLODING_REMEDY = "gradient clipping, a lower rate or batch normalization"
+
+
+class NormStage(Stage):
+    order = 0
+
+    def __init__(self, optimizer):
+        super().__init__(optimizer)
+        self.measuring = tf.Variable(False, trainable=False, name="health_measuring")
+        self.names: list[str] = []
+        self.norms = tf.Variable(tf.zeros([0]), trainable=False, shape=[None], name="health_norms")
+
+    def prepare(self, variables):
+        self.names = [variable.path for variable in variables]
+        if self.norms.shape != (len(variables),):
+            self.norms.assign(tf.zeros([len(variables)]))
+
+    def __call__(self, gradients, variables):
+        def measure():
+            self.norms.assign(tf.stack([tf.cast(tf.norm(g), tf.float32) for g in gradients]))
+
+        tf.cond(self.measuring, measure, lambda: None)
+        return gradients
+
+
+class GradientHealth(keras.callbacks.Callback):
+    """Record the L2 norm of each layer's gradient, before any clipping, as training goes on.
+
+    The norms come from the gradients that the step computes anyway, at the first step and then
+    at 20 points of a run or at every 50th step, whichever is more often.
+
+    `history` holds `(step, {layer: norm})`; `verdict` names the layer whose gradient vanishes
+    or explodes, with the remedy, and is empty where none does.
+
+    Args:
+        steps_per_epoch: Steps of one epoch; None takes what `fit` knows, or measures every 50th.
+    """
+
+    def __init__(self, *, steps_per_epoch: int | None = None):
+        super().__init__()
+        self.steps_per_epoch = steps_per_epoch
+        self.history: list[tuple[int, dict[str, float]]] = []
+        self.verdict = ""
+        self._stages: dict[str, NormStage] = {}
+        self._first_batch = 0
+        self._step = 0
+
+    def on_train_begin(self, logs=None):
+        self.history, self.verdict = [], ""
+        self._stages = attach(self.model, NormStage)
+        self._steps = self.steps_per_epoch or self.params.get("steps") or 0
+        total = self._steps * self.params["epochs"]
+        self._interval = max(1, min(LONGEST_INTERVAL, total // POINTS_PER_RUN or LONGEST_INTERVAL))
+        self._step = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self._steps:
+            self._step = epoch * self._steps + self._first_batch
+            self._first_batch = 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._measuring = self._step % self._interval == 0
+        if self._measuring:
+            for stage in self._stages.values():
+                stage.measuring.assign(True)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._step += 1
+        if not self._measuring:
+            return
+        squares: dict[str, float] = {}
+        for stage in self._stages.values():
+            stage.measuring.assign(False)
+            for name, norm in zip(stage.names, stage.norms.numpy(), strict=True):
+                layer = name.rsplit("/", 1)[0]
+                squares[layer] = squares.get(layer, 0.0) + float(norm) ** 2
+        self.history.append((self._step, {layer: s**0.5 for layer, s in squares.items()}))
+
+    def on_train_end(self, logs=None):
+        self.verdict = self._judge()
+
+    def _judge(self) -> str:
+        if not self.history:
+            return ""
+        layers = list(self.history[-1][1])
+        norms = {layer: np.median([h[1].get(layer, 0.0) for h in self.history]) for layer in layers}
+        largest = max(norms, key=lambda layer: norms[layer])
+        smallest = min(norms, key=lambda layer: norms[layer])
+        if norms[largest] > EXPLODING_NORM:
+            return (
+                f"gradients explode in {largest} (median norm {norms[largest]:.1e}): "
+                f"try {EXPLODING_REMEDY}"
+            )
+        if norms[smallest] < VANISHING_RATIO * norms[largest]:
+            return (
+                f"gradients vanish in {smallest} (median norm {norms[smallest]:.1e}, beside "
+                f"{norms[largest]:.1e} in {largest}): try {VANISHING_REMEDY}"
+            )
+        return ""
+
+    def get_state(self) -> dict:
+        """Return the history, for a checkpoint."""
+        return {"history": self.history}
+
+    def set_state(self, state: dict, step: int) -> None:
+        """Go on after `step` steps of an earlier run."""
+        self.history = [(int(s), norms) for s, norms in state["history"]]
+        self._first_batch = step % self._steps if self._steps else 0

@@ -1,0 +1,68 @@
+"""The options of a run, resolved once and kept with it."""
+
+import dataclasses
+import json
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """What every training recipe takes. None means the recipe's or the builder's own default.
+
+    Attributes:
+        epochs: Passes over the training cases.
+        batch_size: Cases per update.
+        samples: Cases to generate, or the most to read from `data`.
+        learning_rate: Factor on each optimizer's own default rate.
+        optimizer: `"sgd"`, `"momentum"` or `"adam"`.
+        schedule: `"constant"`, `"step"` or `"cosine"`.
+        warmup_epochs: Epochs over which the rate rises linearly from 0.
+        clip_norm: Largest global norm of the gradients.
+        clip_variable_norm: Largest norm of each variable's gradient.
+        clip_value: Largest absolute value of a gradient.
+        batch_norm: Whether to use batch normalization.
+        freeze_batch_norm_at: Epoch, counted from 1, from which moving statistics stay.
+        seed: Seed of the data, the weights and the order.
+        data: Path of the user's own data.
+        output: Folder that holds `runs/` and `saved_models/`.
+        name: Name of the run.
+        resume: Whether to go on with a run that exists.
+        dry_run: Whether to try every stage on a few cases.
+        minutes: Time after which no further epoch is begun.
+        extra: The recipe's own options.
+        given: Names of the options that the user typed.
+    """
+
+    epochs: int | None = None
+    batch_size: int | None = None
+    samples: int | None = None
+    learning_rate: float | None = None
+    optimizer: str | None = None
+    schedule: str | None = None
+    warmup_epochs: float | None = None
+    clip_norm: float | None = None
+    clip_variable_norm: float | None = None
+    clip_value: float | None = None
+    batch_norm: bool | None = None
+    freeze_batch_norm_at: int | None = None
+    seed: int = 0
+    data: str | None = None
+    output: str = "."
+    name: str | None = None
+    resume: bool = False
+    dry_run: bool = False
+    minutes: float | None = None
+    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+    given: tuple[str, ...] = ()
+
+    def with_defaults(self, **defaults: Any) -> "RunOptions":
+        """Return a copy in which `defaults` fill what is None."""
+        missing = {name: value for name, value in defaults.items() if getattr(self, name) is None}
+        return dataclasses.replace(self, **missing)
+
+    def to_json(self) -> str:
+        """Return the options that define the run: not `resume`, `given`, or where it lies."""
+        options = dataclasses.asdict(self)
+        for name in ("resume", "given", "output", "name"):
+            del options[name]
+        return json.dumps(options, indent=2) + "\n"
