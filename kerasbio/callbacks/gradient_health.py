@@ -113,9 +113,10 @@ class GradientHealth(keras.callbacks.Callback):
 
     def get_state(self) -> dict:
         """Return the history, for a checkpoint."""
-        return {"history": self.history}
+        return {"history": self.history, "interval": self._interval}
 
     def set_state(self, state: dict, step: int) -> None:
         """Go on after `step` steps of an earlier run."""
+        self._interval = state["interval"]
         self.history = [(int(s), norms) for s, norms in state["history"]]
         self._first_batch = step % self._steps if self._steps else 0

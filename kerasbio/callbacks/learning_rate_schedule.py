@@ -80,6 +80,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
         self.factors = np.ones(1, np.float32)
         self.rule = ""
         self._steps = 0
+        self._done = 0
 
     def on_train_begin(self, logs=None):
         steps = self.steps_per_epoch or self.params.get("steps")
@@ -103,7 +104,8 @@ class LearningRateSchedule(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         for stage in attach(self.model, RateStage).values():
-            stage.step.assign(epoch * self._steps)
+            stage.step.assign(epoch * self._steps + self._done)
+        self._done = 0
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
@@ -140,8 +142,9 @@ class LearningRateSchedule(keras.callbacks.Callback):
         """Go on with the factors of an earlier run, of which `step` steps are done."""
         planned = np.asarray(state["factors"], np.float32)
         more = len(self.factors) - len(planned)
+        done = step * getattr(self.model, "updates_per_step", 1)
+        self._done = done % self._steps
         if more > 0:
-            done = step * getattr(self.model, "updates_per_step", 1)
             factor = planned[min(max(done - 1, 0), len(planned) - 1)]
             if self.kind == "cosine":
                 rest = np.arange(1, len(self.factors) - done + 1)

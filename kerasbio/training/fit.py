@@ -1,0 +1,186 @@
+"""`fit` for every architecture: callbacks, history, checkpoints, resume, signals."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerasbio.callbacks import (
+    BatchNormalizationControl,
+    GradientClipping,
+    GradientHealth,
+    LearningRateSchedule,
+)
+from kerasbio.errors import KerasbioError
+from kerasbio.training.checkpoint import CheckpointStore
+from kerasbio.training.checkpointing import Checkpointing
+from kerasbio.training.guard import FiniteGuard
+from kerasbio.training.options import RunOptions
+from kerasbio.training.progress import Journal, Progress, TimeLimit
+from kerasbio.training.run import Run
+from kerasbio.training.state import build_state, restore_state
+
+#: Function of an epoch (a variable) and a number of batches to skip that returns a data set.
+Feed = Callable[[Any, int], tf.data.Dataset]
+
+
+def seed_everything(seed: int) -> None:
+    """Make this process repeat itself: one seed for all, and only deterministic kernels."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def shared_callbacks(
+    options: RunOptions, steps_per_epoch: int | None = None
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that the options ask for, the same for every architecture.
+
+    Args:
+        options: Options of a run: its schedule, clipping and batch normalization.
+        steps_per_epoch: Steps of one epoch; None takes what `fit` knows.
+
+    Returns:
+        A schedule, gradient health and, where asked for, clipping and freezing.
+    """
+    callbacks: list[keras.callbacks.Callback] = [
+        GradientHealth(steps_per_epoch=steps_per_epoch),
+        LearningRateSchedule(
+            options.schedule or "constant",
+            warmup_epochs=options.warmup_epochs or 0,
+            steps_per_epoch=steps_per_epoch,
+        ),
+    ]
+    limits = {
+        "norm": options.clip_norm,
+        "variable_norm": options.clip_variable_norm,
+        "value": options.clip_value,
+    }
+    if any(limit is not None for limit in limits.values()):
+        callbacks.append(GradientClipping(**limits))
+    if options.freeze_batch_norm_at is not None:
+        callbacks.append(BatchNormalizationControl(freeze_at=options.freeze_batch_norm_at))
+    return callbacks
+
+
+def fit(
+    run: Run,
+    model: keras.Model,
+    feed: Feed,
+    steps_per_epoch: int,
+    *,
+    validation_data: tf.data.Dataset | None = None,
+    monitor: tuple[str, str] = ("val_loss", "min"),
+) -> list[str]:
+    """Train a compiled model in a run's directory and give it the weights of its best epoch.
+
+    A run that was broken off goes on where it stopped and ends bitwise like one that was not.
+
+    Args:
+        run: The run; its options say how long, at what rate, and if it is resumed.
+        model: A compiled model, or a trainer with `optimizers`, `monitor` and `state`.
+        feed: Gives the training data of an epoch.
+        steps_per_epoch: Number of batches that `feed` gives when none is skipped.
+        validation_data: Data that say which epoch is best.
+        monitor: Name of the log that says so and `"min"` or `"max"`, unless the model has a
+            `monitor` of its own.
+
+    Returns:
+        One line for each thing that the user should know: damage found, gradients that vanish.
+
+    Raises:
+        Interrupted: If a signal came; the state is saved.
+        KerasbioError: If the disk is full, a checkpoint does not fit, or a number is not finite.
+    """
+    options, notes = run.options, []
+    epochs = options.epochs or 1
+    store = CheckpointStore(run.path / "checkpoints")
+    resumed = store.newest() if options.resume else None
+    notes += [f"{line}: passed over" for line in store.damaged]
+    if options.resume and resumed is None and store.damaged:
+        raise KerasbioError(f"no checkpoint of {run.path} is whole: {store.damaged[0]}")
+    epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
+    build_state(model, next(iter(feed(epoch, 0))))
+
+    callbacks = shared_callbacks(options, steps_per_epoch)
+    health = next(c for c in callbacks if isinstance(c, GradientHealth))
+    schedule = next(c for c in callbacks if isinstance(c, LearningRateSchedule))
+    journal = Journal(run.path, steps_per_epoch, health)
+    checkpointing = Checkpointing(
+        store,
+        {"health": health, "schedule": schedule, "journal": journal},
+        steps_per_epoch,
+        getattr(model, "monitor", monitor),
+        resumed,
+    )
+    guard = FiniteGuard(lambda at, batch: _batch_at(feed, at, batch), lambda: _kept(store))
+    progress = Progress(epochs, steps_per_epoch)
+    callbacks += [guard, _EpochNumber(epoch), progress, journal]
+    if options.minutes is not None:
+        callbacks.append(TimeLimit(options.minutes))
+    callbacks.append(checkpointing)
+
+    begin = resumed.state["epoch"] if resumed else 0
+    skip = resumed.state["batch"] if resumed else 0
+    if resumed:
+        where = f"{begin} of {epochs} epochs" + (f" and {skip} batches" if skip else "")
+        print(f"resumed from {resumed.name}: {where} done", flush=True)
+    # Keras cannot begin an epoch in its middle: a broken epoch is a fit of its own.
+    segments = [(begin, begin + 1, skip)] if skip else []
+    segments.append((begin + bool(skip), epochs, 0))
+    with checkpointing.signals():
+        for first, last, skipped in segments:
+            if first >= last or model.stop_training:
+                continue
+            guard.first_batch = progress.first_batch = skipped
+            try:
+                model.fit(
+                    feed(epoch, skipped),
+                    validation_data=validation_data,
+                    initial_epoch=first,
+                    epochs=last,
+                    callbacks=callbacks,
+                    shuffle=False,
+                    verbose=0,
+                )
+            finally:
+                progress.close()
+            if schedule.rule:
+                notes.append(f"learning rate: {schedule.rule}")
+    if health.verdict:
+        notes.append(health.verdict)
+    _take_best(model, store, notes)
+    return notes
+
+
+def _take_best(model: keras.Model, store: CheckpointStore, notes: list[str]) -> None:
+    newest = store.newest()
+    if newest is None:
+        return
+    best = newest
+    if newest.state["best"] != newest.name:
+        try:
+            best = store.load(newest.state["best"])
+        except ValueError as error:
+            notes.append(f"{error}: the newest weights stand in for the best")
+    restore_state(model, best.arrays, ["weights"])
+
+
+def _batch_at(feed: Feed, epoch: int, batch: int) -> Any:
+    return next(iter(feed(tf.constant(epoch, tf.int64), batch)))
+
+
+def _kept(store: CheckpointStore) -> str:
+    checkpoint = store.newest()
+    return f"checkpoint {checkpoint.name} is kept" if checkpoint else "no checkpoint was due yet"
+
+
+class _EpochNumber(keras.callbacks.Callback):
+    """Tell the data set which epoch it is in."""
+
+    def __init__(self, variable: tf.Variable):
+        super().__init__()
+        self.variable = variable
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.variable.assign(epoch)

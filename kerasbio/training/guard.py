@@ -1,0 +1,144 @@
+"""A run that meets NaN or infinity stops, and says where it came from."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasbio.callbacks.hook import Stage, attach, hook_of, optimizers_of
+from kerasbio.errors import KerasbioError
+
+
+class FiniteStage(Stage):
+    order = 1
+
+    def __init__(self, optimizer):
+        super().__init__(optimizer)
+        self.names: list[str] = []
+        self.finite = tf.Variable([True], trainable=False, shape=[None], name="guard_finite")
+        self.all_finite = tf.Variable(True, trainable=False, name="guard_all_finite")
+
+    def prepare(self, variables):
+        self.names = [variable.path for variable in variables]
+
+    def __call__(self, gradients, variables):
+        finite = tf.stack([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+        self.finite.assign(finite)
+        self._allowed = tf.reduce_all(finite)
+        self.all_finite.assign(self._allowed)
+        return gradients
+
+    def allow(self):
+        # The update is left out, so that the weights can still be asked what went wrong.
+        return self._allowed
+
+
+class NonFiniteError(KerasbioError):
+    """Training met NaN or infinity."""
+
+
+class FiniteGuard(keras.callbacks.Callback):
+    """Stop at the first NaN or infinity in a gradient or the loss, and name its origin.
+
+    Args:
+        batch_at: Function of epoch and batch, both counted from 0, that returns that element of
+            the training data again.
+        kept: Function that says which checkpoint remains, in a few words.
+
+    Raises:
+        NonFiniteError: From `fit`. Names the first layer, in forward order, with a non-finite
+            output; where all outputs are finite, the variable with a non-finite gradient.
+    """
+
+    def __init__(self, batch_at: Callable[[int, int], Any], kept: Callable[[], str]):
+        super().__init__()
+        self.batch_at = batch_at
+        self.kept = kept
+        self.first_batch = 0
+        self._epoch = 0
+        self._batch = 0
+
+    def on_train_begin(self, logs=None):
+        self._stages = list(attach(self.model, FiniteStage).values())
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._batch = self.first_batch + batch
+        finite = all(bool(stage.all_finite) for stage in self._stages)
+        if not finite or not np.isfinite((logs or {}).get("loss", 0.0)):
+            self._stop()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.first_batch = 0
+        if not all(np.isfinite(v) for name, v in (logs or {}).items() if name.endswith("loss")):
+            self._stop()
+
+    def _stop(self):
+        origin = find_non_finite(self.model, self.batch_at(self._epoch, self._batch))
+        raise NonFiniteError(
+            f"NaN or infinity at epoch {self._epoch + 1}, batch {self._batch + 1}: {origin}; "
+            f"{self.kept()}. Try a lower --learning-rate, --clip-norm 1, or check the data"
+        )
+
+
+def find_non_finite(model: keras.Model, data: Any) -> str:
+    """Take one step without updating and say where NaN or infinity appears first.
+
+    Args:
+        model: A compiled model, at the weights with which the step failed.
+        data: The element of the training data on which it failed.
+
+    Returns:
+        A few words that name the input, the layer, or the variable and its gradient.
+    """
+    x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+    for path, value in keras.tree.flatten_with_path(x) if isinstance(x, dict) else [((), x)]:
+        value = np.asarray(value)
+        finite = np.isfinite(value.reshape(len(value), -1)).all(axis=1)
+        if not finite.all():
+            name = path[0] if path else model.input_names[0] if hasattr(model, "input_names") else ""
+            cases = ", ".join(str(i) for i in np.flatnonzero(~finite)[:5])
+            return f"input {name} is not finite in case(s) {cases} of the batch (counted from 0)"
+    stages = list(attach(model, FiniteStage).values())
+    hooks = [hook_of(optimizer) for optimizer in optimizers_of(model).values()]
+    with _recorded_layers() as layers:
+        for hook in hooks:
+            hook.updating = False
+        try:
+            model.train_step(data)
+        finally:
+            for hook in hooks:
+                hook.updating = True
+    for layer, finite in layers:
+        if not finite:
+            return f"the first layer whose output is not finite is {layer}"
+    for stage in stages:
+        for name, finite in zip(stage.names, stage.finite.numpy(), strict=True):
+            if not finite:
+                return f"all outputs are finite; the gradient of {name} is not"
+    return "all outputs and gradients are finite; the loss itself is not"
+
+
+@contextlib.contextmanager
+def _recorded_layers() -> Iterator[list[tuple[str, bool]]]:
+    """Record, in the order in which they finish, each innermost layer and if it is finite."""
+    record: list[tuple[str, bool]] = []
+    call = keras.layers.Layer.__call__
+
+    def recorded(layer, *args, **kwargs):
+        outputs = call(layer, *args, **kwargs)
+        tensors = [t for t in keras.tree.flatten(outputs) if keras.ops.is_tensor(t)]
+        finite = all(bool(np.isfinite(np.asarray(t, np.float64)).all()) for t in tensors)
+        record.append((getattr(layer, "path", layer.name) or layer.name, finite))
+        return outputs
+
+    keras.layers.Layer.__call__ = recorded
+    try:
+        yield record
+    finally:
+        keras.layers.Layer.__call__ = call

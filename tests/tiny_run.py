@@ -1,0 +1,122 @@
+"""A run of a few seconds that uses all that a long one uses."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerasbio.datasets.cases import split, to_dataset
+from kerasbio.training.fit import fit, seed_everything
+from kerasbio.training.options import RunOptions
+from kerasbio.training.run import open_run, resumed_options
+
+BATCH = 10
+STEPS = 4
+
+
+class Stripes:
+    """Noise with a stripe in the rows or in the columns, of 8 x 8 pixels."""
+
+    input_names = ("image",)
+    classes = ("rows", "columns")
+
+    def __init__(self, count: int = 60):
+        self.labels = np.arange(count) % 2
+        self.subjects = np.array([f"s{i}" for i in range(count)])
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        random = np.random.default_rng(index)
+        image = random.normal(size=(8, 8, 1)).astype(np.float32)
+        if self.labels[index]:
+            image[:, 3] += 2
+        else:
+            image[3] += 2
+        return {"image": image, "label": self.labels[index], "subject": self.subjects[index]}
+
+
+def tiny_network() -> keras.Model:
+    inputs = keras.Input((8, 8, 1), name="image")
+    x = keras.layers.Conv2D(3, 3, name="conv")(inputs)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    x = keras.layers.Activation("tanh", name="tanh")(x)
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Dropout(0.2, name="dropout")(x)
+    return keras.Model(inputs, keras.layers.Dense(2, name="logits")(x), name="tiny")
+
+
+def tiny_options(output: Path, **changes) -> RunOptions:
+    return RunOptions(
+        **{
+            "epochs": 3,
+            "schedule": "cosine",
+            "warmup_epochs": 0.5,
+            "clip_norm": 0.5,
+            "freeze_batch_norm_at": 3,
+            "output": str(output),
+            "name": "a",
+            **changes,
+        }
+    )
+
+
+def train(options: RunOptions, network=tiny_network, cases=None, callbacks=()) -> keras.Model:
+    """Train the tiny network, or go on with it, and return it with its notes."""
+    if options.resume:
+        options = resumed_options("tiny", options)
+    seed_everything(options.seed)
+    training, validation, _ = split(cases or Stripes(), (2 / 3, 1 / 6, 1 / 6), seed=0)
+    with open_run("tiny", options, "tiny") as run:
+        model = network()
+        model.compile(
+            keras.optimizers.Adam(0.01 * (options.learning_rate or 1)),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+
+        def feed(epoch, skip):
+            for callback in callbacks:
+                callback(model)
+            return to_dataset(training, BATCH, 0, epoch, skip)
+
+        model.notes = fit(
+            run, model, feed, STEPS, validation_data=to_dataset(validation, BATCH)
+        )
+    return model
+
+
+def in_child(work: Callable[[], None]) -> int:
+    """Run `work` in a forked child and return its exit code, negative for a signal."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            work()
+            code = 0
+        except SystemExit as error:
+            code = int(error.code or 0)
+        except BaseException as error:
+            code = getattr(error, "exit_code", 71)
+            if code == 71:
+                traceback.print_exc()
+            else:
+                print(error, file=sys.stderr)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def kill_self() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
