@@ -98,10 +98,10 @@ def find_non_finite(model: keras.Model, data: Any) -> str:
     """
     x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
     for path, value in keras.tree.flatten_with_path(x) if isinstance(x, dict) else [((), x)]:
-        value = np.asarray(value)
+        value = keras.ops.convert_to_numpy(value)
         finite = np.isfinite(value.reshape(len(value), -1)).all(axis=1)
         if not finite.all():
-            name = path[0] if path else model.input_names[0] if hasattr(model, "input_names") else ""
+            name = path[0] if path else model.inputs[0].name
             cases = ", ".join(str(i) for i in np.flatnonzero(~finite)[:5])
             return f"input {name} is not finite in case(s) {cases} of the batch (counted from 0)"
     stages = list(attach(model, FiniteStage).values())
@@ -133,7 +133,7 @@ def _recorded_layers() -> Iterator[list[tuple[str, bool]]]:
     def recorded(layer, *args, **kwargs):
         outputs = call(layer, *args, **kwargs)
         tensors = [t for t in keras.tree.flatten(outputs) if keras.ops.is_tensor(t)]
-        finite = all(bool(np.isfinite(np.asarray(t, np.float64)).all()) for t in tensors)
+        finite = all(bool(np.isfinite(keras.ops.convert_to_numpy(t)).all()) for t in tensors)
         record.append((getattr(layer, "path", layer.name) or layer.name, finite))
         return outputs
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerasbio.callbacks.hook import optimizers_of
 from kerasbio.training.checkpoint import Arrays
@@ -28,7 +27,7 @@ def collect_state(model: keras.Model) -> dict[str, Arrays]:
     """Return the state of a model in groups of arrays: weights and the states of its seed
     generators, optimizers, metrics, and whatever a trainer names in `state`."""
     return {
-        group: {name: np.array(variable) for name, variable in variables.items()}
+        group: {name: variable.numpy() for name, variable in variables.items()}
         for group, variables in _variables(model).items()
     }
 

@@ -1,0 +1,300 @@
+"""The shared callbacks, by what they do to weights, statistics and rates."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasbio.callbacks import (
+    BatchNormalizationControl,
+    GradientClipping,
+    GradientHealth,
+    LearningRateSchedule,
+)
+
+ROWS, FEATURES = 12, 5
+
+
+@pytest.fixture
+def data():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(ROWS, FEATURES)).astype(np.float32)
+    return x, (10 * x.sum(1, keepdims=True)).astype(np.float32)
+
+
+def linear(rate=1.0):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((FEATURES,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    return model
+
+
+def normalized():
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((FEATURES,)), keras.layers.BatchNormalization(), keras.layers.Dense(1)]
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    return model
+
+
+def step(model, data, callbacks=(), **kwargs):
+    """Fit and return the change of each trainable weight."""
+    before = [w.numpy() for w in model.trainable_weights]
+    settings = {"batch_size": ROWS, "epochs": 1, "verbose": 0, "shuffle": False, **kwargs}
+    model.fit(*data, callbacks=list(callbacks), **settings)
+    return [w.numpy() - b for w, b in zip(model.trainable_weights, before, strict=True)]
+
+
+def total_norm(changes):
+    return np.sqrt(sum((c**2).sum() for c in changes))
+
+
+def test_global_norm(data):
+    raw = step(linear(1e-3), data)
+    clipped = step(linear(1.0), data, [GradientClipping(norm=0.5)])
+    assert total_norm(clipped) == pytest.approx(0.5, rel=1e-5)
+    # One factor for all: the direction stays.
+    for r, c in zip(raw, clipped, strict=True):
+        np.testing.assert_allclose(r / total_norm(raw), c / 0.5, rtol=1e-4)
+
+
+def test_variable_norm(data):
+    changes = step(linear(), data, [GradientClipping(variable_norm=0.25)])
+    for change in changes:
+        assert np.linalg.norm(change) == pytest.approx(0.25, rel=1e-5)
+
+
+def test_value(data):
+    changes = step(linear(), data, [GradientClipping(value=0.125)])
+    assert max(np.abs(c).max() for c in changes) == pytest.approx(0.125)
+
+
+def test_small_gradients_are_left_alone(data):
+    np.testing.assert_array_equal(
+        step(linear(1e-3), data)[0], step(linear(1e-3), data, [GradientClipping(norm=1e9)])[0]
+    )
+
+
+def test_second_fit_with_another_limit_then_without(data):
+    model = linear()
+    assert total_norm(step(model, data, [GradientClipping(norm=0.5)])) == pytest.approx(0.5)
+    assert total_norm(step(model, data, [GradientClipping(norm=0.25)])) == pytest.approx(0.25)
+    assert np.abs(step(model, data, [GradientClipping(value=0.1)])[0]).max() == pytest.approx(0.1)
+    assert total_norm(step(model, data)) > 5
+
+
+def test_clipping_added_after_a_plain_fit(data):
+    model = linear(1e-6)
+    step(model, data)
+    model.optimizer.learning_rate = 1.0
+    assert total_norm(step(model, data, [GradientClipping(norm=0.5)])) == pytest.approx(0.5)
+
+
+def test_clipping_from_a_later_epoch(data):
+    change = step(linear(), data, [GradientClipping(norm=0.5)], initial_epoch=3, epochs=4)
+    assert total_norm(change) == pytest.approx(0.5)
+
+
+def test_changing_a_setting_traces_nothing_anew(data):
+    model = linear()
+    step(model, data, [GradientClipping(norm=0.5), LearningRateSchedule("constant")])
+    function = model.train_function
+    step(model, data, [GradientClipping(value=0.1), LearningRateSchedule("step")])
+    assert model.train_function is function
+
+
+@pytest.mark.parametrize("limits", [{}, {"norm": 1.0, "value": 1.0}, {"norm": 0.0}])
+def test_wrong_limits(limits):
+    with pytest.raises(ValueError, match="exactly one of norm.*Received"):
+        GradientClipping(**limits)
+
+
+class Rates(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.rates = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.rates.append(float(self.model.optimizer.learning_rate))
+
+
+def rates(model, data, schedule, **kwargs):
+    seen = Rates()
+    step(model, data, [schedule, seen], **{"batch_size": 3, "epochs": 4, **kwargs})
+    return np.array(seen.rates)
+
+
+def test_constant_after_warmup(data):
+    seen = rates(linear(1e-3), data, LearningRateSchedule("constant", warmup_epochs=1))
+    np.testing.assert_allclose(seen / 1e-3, [0.25, 0.5, 0.75, *[1] * 13], rtol=1e-6)
+
+
+def test_step(data):
+    seen = rates(linear(1e-3), data, LearningRateSchedule("step"))
+    np.testing.assert_allclose(seen / 1e-3, [*[1] * 8, *[0.1] * 4, *[0.01] * 4], rtol=1e-6)
+
+
+def test_cosine(data):
+    seen = rates(linear(1e-3), data, LearningRateSchedule("cosine", warmup_epochs=1))
+    t = np.arange(12) / 12
+    expected = 0.01 + 0.99 * (1 + np.cos(np.pi * t)) / 2
+    np.testing.assert_allclose(seen[4:] / 1e-3, expected, rtol=1e-5)
+
+
+def test_rate_comes_back_and_a_second_fit_begins_anew(data):
+    model = linear(1e-3)
+    schedule = LearningRateSchedule("cosine")
+    first = rates(model, data, schedule)
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
+    np.testing.assert_allclose(rates(model, data, schedule), first)
+    np.testing.assert_allclose(rates(model, data, LearningRateSchedule("constant")), 1e-3)
+
+
+def test_schedule_from_a_later_epoch(data):
+    whole = rates(linear(1e-3), data, LearningRateSchedule("cosine"))
+    late = rates(linear(1e-3), data, LearningRateSchedule("cosine"), initial_epoch=2)
+    np.testing.assert_allclose(late, whole[8:])
+
+
+def test_rate_scales_what_the_weights_do(data):
+    plain = step(linear(1e-3), data)
+    half = step(linear(1e-3), data, [LearningRateSchedule("constant", warmup_epochs=2)])
+    np.testing.assert_allclose(half[0], plain[0] / 2, rtol=1e-4)
+
+
+def test_base_survives_a_fit_that_broke_off(data):
+    class Break(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise RuntimeError("broken off")
+
+    model = linear(1e-3)
+    with pytest.raises(RuntimeError, match="broken off"):
+        step(model, data, [LearningRateSchedule("constant", warmup_epochs=4), Break()])
+    seen = rates(model, data, LearningRateSchedule("constant"))
+    np.testing.assert_allclose(seen, 1e-3, rtol=1e-6)
+
+
+def test_wrong_schedules(data):
+    with pytest.raises(ValueError, match="kind must be one of.*Received"):
+        LearningRateSchedule("linear")
+    with pytest.raises(ValueError, match="warmup_epochs.*Received"):
+        LearningRateSchedule("cosine", warmup_epochs=-1)
+    model = linear()
+    decay = keras.optimizers.schedules.ExponentialDecay(1.0, 10, 0.5)
+    model.compile(keras.optimizers.SGD(decay), "mse")
+    with pytest.raises(ValueError, match="compile the optimizer with a number"):
+        step(model, data, [LearningRateSchedule("cosine")])
+    endless = tf.data.Dataset.from_generator(
+        lambda: iter([data]), output_signature=(tf.TensorSpec((ROWS, FEATURES)), tf.TensorSpec((ROWS, 1)))
+    )
+    with pytest.raises(ValueError, match="steps per epoch is unknown"):
+        linear().fit(endless, verbose=0, shuffle=False, callbacks=[LearningRateSchedule("cosine")])
+
+
+def statistics(model):
+    return model.layers[0].moving_mean.numpy(), model.layers[0].moving_variance.numpy()
+
+
+class Statistics(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.means, self.scales = [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.means.append(statistics(self.model)[0])
+        self.scales.append(self.model.layers[0].gamma.numpy())
+
+
+@pytest.mark.parametrize("freeze_at", [1, 3])
+def test_frozen_statistics_stay_and_the_rest_learns(data, freeze_at):
+    model, seen = normalized(), Statistics()
+    start = statistics(model)[0]
+    step(model, data, [BatchNormalizationControl(freeze_at=freeze_at), seen], epochs=4)
+    means = [start, *seen.means]
+    for epoch in range(1, 5):
+        stays = np.array_equal(means[epoch], means[epoch - 1])
+        assert stays == (epoch >= freeze_at)
+    assert all(np.any(a != b) for a, b in zip(seen.scales, seen.scales[1:], strict=False))
+
+
+def test_frozen_layers_normalize_by_their_statistics(data):
+    model = normalized()
+    step(model, data, epochs=3)
+    expected = np.mean((model(data[0], training=False) - data[1]) ** 2)
+    control = BatchNormalizationControl(freeze_at=1)
+    history = model.fit(*data, batch_size=ROWS, verbose=0, callbacks=[control])
+    assert history.history["loss"][0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_second_fit_thaws_and_freezes_again(data):
+    model = normalized()
+    step(model, data, [BatchNormalizationControl(freeze_at=1)])
+    frozen = statistics(model)
+    step(model, data)
+    thawed = statistics(model)
+    assert np.any(frozen[0] != thawed[0])
+    step(model, data, [BatchNormalizationControl(freeze_at=2)], initial_epoch=4, epochs=5)
+    np.testing.assert_array_equal(thawed, statistics(model))
+
+
+def test_freeze_at_counts_from_one():
+    with pytest.raises(ValueError, match="Received: freeze_at=0"):
+        BatchNormalizationControl(freeze_at=0)
+
+
+def test_health_measures_the_gradient_before_clipping(data):
+    model = linear()
+    x, y = data
+    kernel = model.layers[0].kernel.numpy()
+    residual = x @ kernel - y
+    expected = np.sqrt(((2 * x.T @ residual / ROWS) ** 2).sum() + (2 * residual.mean()) ** 2)
+    health = GradientHealth()
+    step(model, data, [health, GradientClipping(norm=0.1)])
+    ((first, norms),) = health.history
+    assert first == 1
+    assert next(iter(norms.values())) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("epochs", "points"), [(5, 20), (10, 20), (300, 24)])
+def test_health_points(data, epochs, points):
+    health = GradientHealth()
+    step(linear(1e-6), data, [health], batch_size=3, epochs=epochs)
+    assert len(health.history) == points
+    assert health.history[0][0] == 1
+
+
+def test_health_names_the_layer_and_the_remedy(data):
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Dense(4, "sigmoid", name=f"hidden{i}") for i in range(9)]
+    model = keras.Sequential([keras.Input((FEATURES,)), *layers, keras.layers.Dense(1, name="out")])
+    model.compile(keras.optimizers.SGD(1e-6), "mse")
+    health = GradientHealth()
+    step(model, data, [health])
+    assert "vanish in" in health.verdict and "hidden0" in health.verdict
+    assert "batch normalization, residual connections" in health.verdict
+    exploding = GradientHealth()
+    step(linear(1e-9), (data[0] * 1e3, data[1] * 1e3), [exploding])
+    assert "explode in" in exploding.verdict and "clipping" in exploding.verdict
+    healthy = GradientHealth()
+    step(linear(1e-3), data, [healthy])
+    assert healthy.verdict == ""
+
+
+def test_all_callbacks_on_a_nested_model_with_mixed_precision(data):
+    keras.utils.set_random_seed(0)
+    inner = normalized()
+    inputs = keras.Input((FEATURES,))
+    outputs = keras.layers.Dense(1, dtype="mixed_float16")(inner(inputs))
+    model = keras.Model(inputs, keras.layers.Activation("linear", dtype="float32")(outputs))
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0), initial_scale=8.0)
+    model.compile(optimizer, "mse")
+    health = GradientHealth()
+    before = statistics(inner)
+    changes = step(
+        model,
+        data,
+        [GradientClipping(norm=0.5), health, BatchNormalizationControl(freeze_at=1)],
+    )
+    assert total_norm(changes) == pytest.approx(0.5, rel=1e-2)
+    assert max(health.history[0][1].values()) < 1e3
+    np.testing.assert_array_equal(before, statistics(inner))
