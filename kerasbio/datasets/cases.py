@@ -162,3 +162,49 @@ def to_dataset(
     batches = tf.data.Dataset.range(1).flat_map(order).batch(batch_size).map(batch)
     count = -(-len(cases) // batch_size) - skip
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+
+
+class Mapped:
+    """A data set whose inputs pass through a function, when they are asked for.
+
+    Args:
+        cases: The data set.
+        function: From one input array to the array that takes its place.
+    """
+
+    def __init__(self, cases: Cases, function: Callable[[np.ndarray], np.ndarray]):
+        self.cases = cases
+        self.function = function
+        self.input_names, self.classes = cases.input_names, cases.classes
+        self.labels, self.subjects = cases.labels, cases.subjects
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __getitem__(self, index: int) -> Case:
+        case = self.cases[index]
+        return {**case, **{name: self.function(case[name]) for name in self.input_names}}
+
+
+def limit(cases: Cases, count: int, seed: int) -> Cases:
+    """Return about `count` cases: whole subjects, with each class in proportion.
+
+    Args:
+        cases: What to choose from; returned as it is if it has no more than `count` cases.
+        count: Number of cases to aim at.
+        seed: Seed of the choice.
+
+    Returns:
+        The chosen cases.
+    """
+    if len(cases) <= count:
+        return cases
+    fraction = count / len(cases)
+    random = np.random.default_rng(seed)
+    labels, subjects = np.asarray(cases.labels), np.asarray(cases.subjects)
+    names, first, members = np.unique(subjects, return_index=True, return_inverse=True)
+    chosen: list[int] = []
+    for label in np.unique(labels):
+        group = random.permutation(np.flatnonzero(labels[first] == label))
+        chosen.extend(group[: max(3, round(fraction * len(group)))])
+    return Subset(cases, np.flatnonzero(np.isin(members, chosen)))
