@@ -1,1 +1,1 @@
-
+"""The plots, the HTML page and the model card of a run."""

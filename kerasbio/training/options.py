@@ -5,6 +5,9 @@ import json
 from typing import Any
 
 
+DRY_RUN_SAMPLES = 64
+
+
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
     """What every training recipe takes. None means the recipe's or the builder's own default.
@@ -59,6 +62,18 @@ class RunOptions:
         """Return a copy in which `defaults` fill what is None."""
         missing = {name: value for name, value in defaults.items() if getattr(self, name) is None}
         return dataclasses.replace(self, **missing)
+
+    def for_dry_run(self) -> "RunOptions":
+        """Return a copy for one epoch on few cases if this is a dry run, else the same."""
+        if not self.dry_run:
+            return self
+        samples = min(self.samples or DRY_RUN_SAMPLES, DRY_RUN_SAMPLES)
+        return dataclasses.replace(self, epochs=1, samples=samples)
+
+    @property
+    def is_smoke(self) -> bool:
+        """Whether the run is too short for its model to be published."""
+        return self.dry_run or self.epochs == 1
 
     def to_json(self) -> str:
         """Return the options that define the run: not `resume`, `given`, or where it lies."""

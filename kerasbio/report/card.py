@@ -1,0 +1,148 @@
+"""The model card: what a served model is, how good it is, where it fails, and how to call it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kerasbio.metrics.bootstrap import Score
+from kerasbio.report.page import format_score
+from kerasbio.training.files import replace_file
+
+Signature = Mapping[str, Mapping[str, str]]
+
+SERVE = """\
+With Docker, from the folder in which `{export_path}` lies:
+
+```sh
+docker run --rm -p 8501:8501 \\
+  -v "{source}:/models/{name}" \\
+  -e MODEL_NAME={name} tensorflow/serving
+```
+
+TensorFlow Serving loads the version of the highest number in that folder and answers at
+`http://localhost:8501/v1/models/{name}`.
+"""
+CALL = """\
+On files, without a server:
+
+```sh
+kerasbio predict {export_path} {files}
+```
+
+From Python, to the server above; it writes `request.json` on the way:
+
+```python
+import json
+import urllib.request
+
+import numpy as np
+
+# One case of zeros: put your own values in their place.
+inputs = {inputs}
+body = json.dumps({{"inputs": {{name: value.tolist() for name, value in inputs.items()}}}})
+with open("request.json", "w") as file:
+    file.write(body)
+url = "http://localhost:8501/v1/models/{name}:predict"
+with urllib.request.urlopen(urllib.request.Request(url, body.encode())) as answer:
+    print(json.load(answer)["outputs"])
+```
+
+From a shell:
+
+```sh
+curl -d @request.json http://localhost:8501/v1/models/{name}:predict
+```
+"""
+
+
+def write_model_card(
+    path: Path,
+    *,
+    title: str,
+    name: str,
+    headline: str,
+    signature: Signature,
+    scores: Mapping[str, Mapping[str, Score]],
+    data: str,
+    limits: Sequence[str],
+    export_path: Path | str,
+    example_shapes: Mapping[str, Sequence[int]],
+    names: Mapping[str, str] | None = None,
+    files: str = "FILE...",
+) -> Path:
+    """Write `model_card.md`.
+
+    Args:
+        path: The file to write.
+        title: Title of the card.
+        name: Name under which the model is served, such as `"image-diagnosis"`.
+        headline: The result in a sentence.
+        signature: What `serving_default` takes and gives: names with descriptions, under
+            `"inputs"` and `"outputs"`.
+        scores: Scores with their intervals by predictor, the network and its baselines.
+        data: What the model was trained and tested on.
+        limits: What the scores do not say and where the model must not be used.
+        export_path: Folder of the exported version, as the user would type it.
+        example_shapes: Shape of one case of each input, without the batch.
+        names: Display name by predictor; a predictor left out goes by its own.
+        files: What `kerasbio predict` takes, for the example.
+    """
+    shown = Path(export_path)
+    values = {
+        "name": name,
+        "export_path": shown.as_posix(),
+        "source": ("" if shown.is_absolute() else "$PWD/") + shown.parent.as_posix(),
+        "files": files,
+        "inputs": _zeros(example_shapes),
+    }
+    parts = [
+        f"# {title}",
+        headline,
+        "## Signature\n\nOf `serving_default`; the signature `logits` gives the raw head.",
+        _table(
+            ["", "name", "what"],
+            [
+                [part, f"`{k}`", v]
+                for part, entries in signature.items()
+                for k, v in entries.items()
+            ],
+        ),
+        "## Scores\n\nOn held-out subjects, with 95 % intervals by bootstrap over subjects.",
+        _scores(scores, names or {}),
+        f"## Data\n\n{data}",
+        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits),
+        "## How to serve\n\n" + SERVE.format(**values).strip(),
+        "## How to call\n\n" + CALL.format(**values).strip(),
+    ]
+    return _write(Path(path), "\n\n".join(parts) + "\n")
+
+
+def _write(path: Path, text: str) -> Path:
+    replace_file(path, text.encode())
+    return path
+
+
+def _zeros(shapes: Mapping[str, Sequence[int]]) -> str:
+    arrays = ", ".join(
+        f'"{name}": np.zeros({(1, *(int(length) for length in shape))})'
+        for name, shape in shapes.items()
+    )
+    return "{" + arrays + "}"
+
+
+def _scores(scores: Mapping[str, Mapping[str, Score]], names: Mapping[str, str]) -> str:
+    labels = [names.get(p, p.replace("_", " ").capitalize()) for p in scores]
+    kinds = dict.fromkeys(kind for values in scores.values() for kind in values)
+    undefined = Score(float("nan"), float("nan"), float("nan"))
+    rows = [
+        [f"`{kind}`", *(format_score(values.get(kind, undefined)) for values in scores.values())]
+        for kind in kinds
+    ]
+    return _table(["score", *labels], rows)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+        for line in lines
+    )
