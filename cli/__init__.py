@@ -1,1 +1,1 @@
-
+"""The `kerasbio` command."""

@@ -1,1 +1,32 @@
+"""The recipes: one Click command per biomedical application, and the table of them."""
 
+from typing import NamedTuple
+
+
+class Recipe(NamedTuple):
+    """What a recipe is for.
+
+    Attributes:
+        name: Name of its command under `kerasbio train`.
+        application: What it is used for.
+        architectures: Networks that it trains.
+        data: What it learns from, without `--data` and with it.
+        exports: What the SavedModel takes and gives.
+    """
+
+    name: str
+    application: str
+    architectures: str
+    data: str
+    exports: str
+
+
+RECIPES = (
+    Recipe(
+        "image-diagnosis",
+        "Name the finding on a chest radiograph, or the class of any image",
+        "LeNet-5",
+        "simulated radiographs of 5 classes; your own PNG, JPEG or TIFF, 8 or 16 bit",
+        "raw image of any size to probabilities",
+    ),
+)

@@ -78,9 +78,7 @@ def test_one_training_step(case, built):
     before = [w.numpy() for w in built.trainable_weights]
     history = built.fit(x, np.zeros((3, *case.output_shape)), verbose=0)
     assert np.isfinite(history.history["loss"][0])
-    assert any(
-        np.any(b != w.numpy()) for b, w in zip(before, built.trainable_weights, strict=True)
-    )
+    assert any(np.any(b != w.numpy()) for b, w in zip(before, built.trainable_weights, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,8 @@ def test_wrong_schedules(data):
     with pytest.raises(ValueError, match="compile the optimizer with a number"):
         step(model, data, [LearningRateSchedule("cosine")])
     endless = tf.data.Dataset.from_generator(
-        lambda: iter([data]), output_signature=(tf.TensorSpec((ROWS, FEATURES)), tf.TensorSpec((ROWS, 1)))
+        lambda: iter([data]),
+        output_signature=(tf.TensorSpec((ROWS, FEATURES)), tf.TensorSpec((ROWS, 1))),
     )
     with pytest.raises(ValueError, match="steps per epoch is unknown"):
         linear().fit(endless, verbose=0, shuffle=False, callbacks=[LearningRateSchedule("cosine")])

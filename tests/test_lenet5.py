@@ -15,7 +15,9 @@ def test_parameters_layer_by_layer():
 
 def test_feature_maps():
     model = build_lenet5((32, 32, 1), 10)
-    shapes = {name: model.get_layer(name).output.shape[1:] for name in ("c1", "s2", "c3", "s4", "c5")}
+    shapes = {
+        name: model.get_layer(name).output.shape[1:] for name in ("c1", "s2", "c3", "s4", "c5")
+    }
     assert shapes == {
         "c1": (28, 28, 6),
         "s2": (14, 14, 6),

@@ -62,7 +62,9 @@ def test_read_only_output(tmp_path, monkeypatch, number):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(KerasbioError, match="cannot write in .*choose another folder with --output"):
+    with pytest.raises(
+        KerasbioError, match="cannot write in .*choose another folder with --output"
+    ):
         open_run("r", options(tmp_path), "lenet5")
 
 

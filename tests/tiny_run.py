@@ -86,9 +86,7 @@ def train(options: RunOptions, network=tiny_network, cases=None, callbacks=()) -
                 callback(model)
             return to_dataset(training, BATCH, 0, epoch, skip)
 
-        model.notes = fit(
-            run, model, feed, STEPS, validation_data=to_dataset(validation, BATCH)
-        )
+        model.notes = fit(run, model, feed, STEPS, validation_data=to_dataset(validation, BATCH))
     return model
 
 

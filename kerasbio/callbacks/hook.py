@@ -5,7 +5,7 @@ a stage once, which rebuilds the train function, and from then on only assigns t
 variables: a second `fit`, another setting or a later epoch need no new trace.
 """
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import keras
 import tensorflow as tf
@@ -91,9 +91,7 @@ def hook_of(optimizer: keras.optimizers.Optimizer) -> OptimizerHook:
     return hook
 
 
-def attach(
-    model: keras.Model, stage: type[StageType]
-) -> dict[str, StageType]:
+def attach(model: keras.Model, stage: type[StageType]) -> dict[str, StageType]:
     """Return a model's stages of one class by optimizer, adding those that are missing.
 
     Args:
@@ -103,13 +101,14 @@ def attach(
     Returns:
         The stage of each optimizer, by the optimizer's name in the model.
     """
-    stages, added = {}, False
+    stages: dict[str, StageType] = {}
+    added = False
     for name, optimizer in optimizers_of(model).items():
         hook = hook_of(optimizer)
         if stage not in hook.stages:
             hook.stages[stage] = stage(optimizer)
             added = True
-        stages[name] = hook.stages[stage]
+        stages[name] = cast(StageType, hook.stages[stage])
     if added:
         model.make_train_function(force=True)
     return stages

@@ -1,4 +1,4 @@
-"""Frontal chest radiographs from line integrals of attenuation, with the cause of each label."""
+"""Frontal radiographs of one lung, from line integrals of attenuation, with their causes."""
 
 import dataclasses
 
@@ -6,8 +6,10 @@ import numpy as np
 
 from kerasbio.datasets.cases import Case
 
-#: Side of the collimated field at the detector, in mm.
-FIELD = 320.0
+#: Side of the field, coned to one lung, in mm.
+FIELD = 200.0
+#: Distance of the middle of the field from the spine, in mm.
+LUNG = 76.0
 #: Linear attenuation of soft tissue at about 70 keV effective energy, per mm: between the 0.021
 #: of 50 keV and the 0.018 of 80 keV that water has (NIST XCOM, in 1/mm).
 ATTENUATION = 0.019
@@ -40,7 +42,8 @@ class Lesion:
         hollowness: Radius of the air-filled core over that of the whole.
         blur: Standard deviation of the border, in mm.
         patchiness: Standard deviation of the density within, over its mean.
-        x, y, angle: Where it lies (mm from the middle of the field) and its direction (rad).
+        angle: Direction of its length, in rad.
+        x, y: Where it lies in the lung, in half widths and half heights from its middle.
     """
 
     thickness: float
@@ -49,24 +52,28 @@ class Lesion:
     hollowness: float
     blur: float
     patchiness: float
-    x: float
-    y: float
     angle: float
+    x: float = 0.0
+    y: float = 0.0
+
+
+NOTHING = Lesion(0, 0, 0, 0, 0, 0, 0)
 
 
 class Radiographs:
-    """Simulated chest radiographs of normal lungs and four kinds of finding.
+    """Simulated chest radiographs, coned to one lung: normal, or one of four kinds of finding.
 
     A thorax of soft tissue, lungs, heart, spine, ribs and a branching tree of vessels is
-    projected; photons follow Beer and Lambert, scatter is a blurred share of the primary, counts
-    are Poisson, and the detector gives the logarithm on a scale of its own. A finding is one
-    lesion in one lung: a nodule is round and sharp, a cavity a ring, a consolidation blurred and
-    patchy, an atelectasis a band. Their sizes and densities overlap fully, their shapes in part.
+    projected on the side that the subject was referred for. Photons follow Beer and Lambert,
+    scatter is a blurred share of the primary, counts are Poisson, and the detector gives the
+    logarithm on a scale of its own. A finding is one lesion in the lung: a nodule is round and
+    sharp, a cavity a ring, a consolidation blurred and patchy, an atelectasis a band. Their sizes
+    and densities overlap fully, their shapes in part.
 
     Sources: attenuation of water, NIST XCOM; scatter, Niklason et al., Medical Physics 1981;
     sizes of nodules (3 to 30 mm across, above that a mass) and the terms, Hansell et al.,
-    Fleischner Society glossary, Radiology 2008. At 64 pixels a nodule below 18 mm is lost, so
-    extents begin there. Simulated: no clinical performance is implied.
+    Fleischner Society glossary, Radiology 2008. At 32 pixels of 6 mm a small nodule is lost, so
+    extents are those of large nodules and masses. Simulated: no clinical performance is implied.
 
     Args:
         num_cases: Number of images; of every five the last is a second one of its subject.
@@ -83,7 +90,7 @@ class Radiographs:
     #: Elements of `cause`.
     cause_names = ("thickness", "extent", "elongation", "hollowness", "blur", "patchiness")
 
-    def __init__(self, num_cases: int, *, size: int = 64, difficulty: float = 1.0, seed: int = 0):
+    def __init__(self, num_cases: int, *, size: int = 32, difficulty: float = 1.0, seed: int = 0):
         if num_cases < 1 or size < 32 or not difficulty > 0:
             raise ValueError(
                 "num_cases must be at least 1, size at least 32 and difficulty above 0. Received: "
@@ -115,11 +122,10 @@ class Radiographs:
         # Anatomy and lesion are the subject's; position, breath and noise are the visit's.
         body = np.random.default_rng((self.seed, 1, subject))
         moment = np.random.default_rng((self.seed, 2, subject, visit))
-        shift = moment.normal(0, 5, size=2)
-        thickness, lungs, centres = self._thorax(body, shift, moment.normal(0, 4))
-        lesion = self._lesion(label, body, lungs, centres)
-        if lesion.thickness:
-            thickness = thickness + self._shadow(lesion, body)
+        lesion = self._lesion(label, body)
+        sign = body.choice([-1, 1])
+        shift = moment.normal(0, 5, size=2) - (sign * LUNG, 0)
+        thickness = self._thorax(body, shift, sign, lesion, breath=moment.normal(0, 4))
         counts = moment.poisson(self.expected_counts(thickness))
         return {
             "image": _detector(counts, moment)[..., None],
@@ -139,24 +145,23 @@ class Radiographs:
         return primary + SCATTER * spread
 
     def _thorax(
-        self, body: np.random.Generator, shift: np.ndarray, breath: float
-    ) -> tuple[np.ndarray, np.ndarray, tuple[float, float, float, float]]:
-        """Return the thickness of tissue, how deep the lungs are (0 to 1), and where they lie."""
+        self, body: np.random.Generator, shift: np.ndarray, sign: int, lesion: Lesion, breath: float
+    ) -> np.ndarray:
+        """Return the mm of tissue behind each pixel; `shift` is where the spine projects."""
         x, y = self._x - shift[0], self._y - shift[1]
-        wall = body.uniform(60, 85)
-        depth = body.uniform(95, 125)
+        wall, depth = body.uniform(60, 85), body.uniform(95, 125)
         side, width = body.uniform(72, 80), body.uniform(54, 62)
         middle, height = body.uniform(-8, 8), body.uniform(118, 135) + breath
-        left, right = (
-            _lung(x, y, sign * side, middle, width, height, body) for sign in (-1, 1)
-        )
-        lungs = np.maximum(left, right)
-        thickness = wall + depth * (1 - 0.85 * lungs)
-        thickness += self._heart(x, y, middle, height, body)
-        thickness += body.uniform(45, 65) * np.exp(-((x / body.uniform(17, 22)) ** 4))
-        thickness += BONE * self._ribs(x, y, middle - height, body)
-        thickness += self._vessels(body, shift, middle) * (lungs > 0)
-        return thickness, lungs, (side, width, middle, height)
+        lung = _lung((x - sign * side) / width, (y - middle) / height, body.uniform(0.60, 0.72))
+        tissue = wall + depth * (1 - 0.85 * lung)
+        tissue += self._heart(x, y, middle, height, body)
+        tissue += body.uniform(45, 65) * np.exp(-((x / body.uniform(17, 22)) ** 4))
+        tissue += BONE * self._ribs(x, y, middle - height, body)
+        tissue += self._vessels(body, shift, sign, middle) * (lung > 0)
+        if lesion.thickness:
+            centre = (sign * side + lesion.x * width, middle + lesion.y * height)
+            tissue += self._shadow(lesion, x - centre[0], y - centre[1], body)
+        return tissue
 
     def _heart(
         self, x: np.ndarray, y: np.ndarray, middle: float, height: float, body: np.random.Generator
@@ -178,72 +183,56 @@ class Radiographs:
         return bone * (np.abs(x) > 20) * (number >= 0) * (number <= 9)
 
     def _vessels(
-        self, body: np.random.Generator, shift: np.ndarray, middle: float
+        self, body: np.random.Generator, shift: np.ndarray, sign: int, middle: float
     ) -> np.ndarray:
-        """Return mm of blood in a tree that leaves each hilum and thins as it branches."""
+        """Return mm of blood in a tree that leaves the hilum and thins as it branches."""
         from scipy.ndimage import gaussian_filter
 
         total = np.zeros((self.size, self.size))
-        for sign in (-1, 1):
-            count = 10
-            start = np.stack([np.full(count, sign * 22.0), middle + body.normal(8, 8, count)], 1)
-            angle = np.linspace(-1.25, 1.25, count) + body.normal(0, 0.15, count)
-            for width in (8.0, 5.5, 3.5):
-                length = body.uniform(18, 34, len(start))
-                step = np.stack([sign * np.cos(angle), np.sin(angle)], 1) * length[:, None]
-                along = np.linspace(0, 1, 14)[None, :, None]
-                points = (start[:, None] + along * step[:, None]).reshape(-1, 2) + shift
-                pixels = np.floor((points + FIELD / 2) / self.spacing).astype(int)
-                inside = ((pixels >= 0) & (pixels < self.size)).all(1)
-                flat = pixels[inside, 1] * self.size + pixels[inside, 0]
-                lines = np.bincount(flat, minlength=self.size**2).reshape(total.shape)
-                # A cylinder has pi/4 w² mm² of blood per mm of its length.
-                blood = np.repeat(length / 14, 14)[inside].mean() * np.pi / 4 * width**2
-                total += gaussian_filter(lines * blood / self.spacing**2, width / self.spacing)
-                start = np.repeat(start + step, 2, axis=0)
-                angle = np.repeat(angle, 2) + body.normal(0, 0.35, 2 * len(angle))
+        count = 10
+        start = np.stack([np.full(count, sign * 22.0), middle + body.normal(8, 8, count)], 1)
+        angle = np.linspace(-1.25, 1.25, count) + body.normal(0, 0.15, count)
+        for width in (8.0, 5.5, 3.5):
+            length = body.uniform(18, 34, len(start))
+            step = np.stack([sign * np.cos(angle), np.sin(angle)], 1) * length[:, None]
+            along = np.linspace(0, 1, 14)[None, :, None]
+            points = (start[:, None] + along * step[:, None]).reshape(-1, 2) + shift
+            pixels = np.floor((points + FIELD / 2) / self.spacing).astype(int)
+            inside = ((pixels >= 0) & (pixels < self.size)).all(1)
+            flat = pixels[inside, 1] * self.size + pixels[inside, 0]
+            lines = np.bincount(flat, minlength=self.size**2).reshape(total.shape)
+            # A cylinder has pi/4 w² mm² of blood per mm of its length.
+            blood = np.repeat(length / 14, 14)[inside].mean() * np.pi / 4 * width**2
+            total += gaussian_filter(lines * blood / self.spacing**2, width / self.spacing)
+            start = np.repeat(start + step, 2, axis=0)
+            angle = np.repeat(angle, 2) + body.normal(0, 0.35, 2 * len(angle))
         return total
 
-    def _lesion(
-        self,
-        label: int,
-        body: np.random.Generator,
-        lungs: np.ndarray,
-        centres: tuple[float, float, float, float],
-    ) -> Lesion:
+    def _lesion(self, label: int, body: np.random.Generator) -> Lesion:
         if label == 0:
-            return Lesion(0, 0, 0, 0, 0, 0, 0, 0, 0)
+            return NOTHING
         kind = CLASSES[label]
-        extent = float(np.exp(body.uniform(*np.log(EXTENT))))
-        elongation = body.uniform(2.4, 5.0) if kind == "atelectasis" else body.uniform(1.0, 1.8)
-        hollowness = body.uniform(0.5, 0.75) if kind == "cavity" else 0.0
-        soft = kind == "consolidation"
-        side, width, middle, height = centres
-        while True:
-            x = body.choice([-1, 1]) * side + body.uniform(-0.7, 0.7) * width
-            y = middle + body.uniform(-0.7, 0.6) * height
-            row, column = (np.array([y, x]) + FIELD / 2) // self.spacing
-            if lungs[int(row), int(column)] > 0.4:
-                break
-        return Lesion(
+        soft, band = kind == "consolidation", kind == "atelectasis"
+        lesion = Lesion(
             thickness=body.uniform(*THICKNESS) / self.difficulty,
-            extent=extent,
-            elongation=elongation,
-            hollowness=hollowness,
+            extent=float(np.exp(body.uniform(*np.log(EXTENT)))),
+            elongation=body.uniform(2.4, 5.0) if band else body.uniform(1.0, 1.8),
+            hollowness=body.uniform(0.5, 0.75) if kind == "cavity" else 0.0,
             blur=body.uniform(3.0, 6.0) if soft else body.uniform(0.5, 3.5),
             patchiness=body.uniform(0.3, 0.7) if soft else body.uniform(0.0, 0.2),
-            x=float(x),
-            y=float(y),
-            angle=body.uniform(0, np.pi) if elongation < 2 else body.normal(0, 0.5),
+            angle=body.normal(0, 0.5) if band else body.uniform(0, np.pi),
         )
+        x, y = body.uniform(-0.6, 0.6), body.uniform(-0.6, 0.5)
+        return dataclasses.replace(lesion, x=x, y=y)
 
-    def _shadow(self, lesion: Lesion, body: np.random.Generator) -> np.ndarray:
+    def _shadow(
+        self, lesion: Lesion, x: np.ndarray, y: np.ndarray, body: np.random.Generator
+    ) -> np.ndarray:
         """Return mm of tissue of a lesion: chords through a ball, less those of its core."""
         from scipy.ndimage import gaussian_filter
 
         cosine, sine = np.cos(lesion.angle), np.sin(lesion.angle)
-        along = (self._x - lesion.x) * cosine + (self._y - lesion.y) * sine
-        across = (self._y - lesion.y) * cosine - (self._x - lesion.x) * sine
+        along, across = x * cosine + y * sine, y * cosine - x * sine
         stretch = np.sqrt(lesion.elongation)
         squared = ((along / stretch) ** 2 + (across * stretch) ** 2) / lesion.extent**2
         shadow = np.sqrt(np.clip(1 - squared, 0, None))
@@ -256,20 +245,13 @@ class Radiographs:
         return lesion.thickness * shadow / shadow.max()
 
 
-def _lung(
-    x: np.ndarray,
-    y: np.ndarray,
-    centre: float,
-    middle: float,
-    width: float,
-    height: float,
-    body: np.random.Generator,
-) -> np.ndarray:
-    """Return the depth of one lung over its largest: half an ellipsoid on a domed diaphragm."""
-    u, v = (x - centre) / width, (y - middle) / height
+def _lung(u: np.ndarray, v: np.ndarray, dome: float) -> np.ndarray:
+    """Return the depth of a lung over its largest: half an ellipsoid on a domed diaphragm.
+
+    `u` and `v` are distances from its middle over its half width and half height.
+    """
     depth = np.sqrt(np.clip(1 - np.abs(u) ** 2.5 - np.abs(v) ** 2.5, 0, None))
-    dome = middle + height * body.uniform(0.60, 0.72) + 14 * u**2
-    return depth / (1 + np.exp(np.clip((y - dome) / 4, -50, 50)))
+    return depth / (1 + np.exp(np.clip((v - dome - 0.11 * u**2) / 0.03, -50, 50)))
 
 
 def _detector(counts: np.ndarray, moment: np.random.Generator) -> np.ndarray:

@@ -4,7 +4,6 @@ import dataclasses
 import json
 from typing import Any
 
-
 DRY_RUN_SAMPLES = 64
 
 

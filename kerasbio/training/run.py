@@ -170,7 +170,7 @@ def _find(recipe: str, options: RunOptions) -> Path:
 
 
 def _environment(seed: int) -> dict[str, Any]:
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)

@@ -1,0 +1,30 @@
+# Each target sets up all that it needs in .venv; a second run installs nothing again.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: test test-all lint demo
+
+test: .venv/ready lint
+	@echo "kerasbio: running the tests"
+	@$(BIN)/python -m pytest -q
+
+test-all: .venv/ready lint
+	@echo "kerasbio: running all tests, the slow ones too"
+	@$(BIN)/python -m pytest -q -m ""
+
+lint: .venv/ready
+	@echo "kerasbio: checking style and types"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.venv/ready: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	echo "kerasbio needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is another:" \
+	"name one with make PYTHON=python3.12"; exit 1; }
+	@echo "kerasbio: installing into .venv (once; 2.9 GB, about two minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all]'
+	@# tf-agents' own pins are stale and would keep it off Python 3.12.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps tf-agents==0.19.0
+	@touch $@

@@ -1,0 +1,28 @@
+"""The `kerasbio` command."""
+
+import os
+
+import click
+
+from kerasbio import __version__
+from kerasbio.cli.completion import completion
+from kerasbio.cli.doctor import doctor
+from kerasbio.cli.group import Root
+from kerasbio.cli.listings import models, recipes
+from kerasbio.cli.predict import predict
+from kerasbio.cli.sample import sample
+from kerasbio.cli.train import train
+
+
+@click.group(cls=Root)
+@click.version_option(__version__, prog_name="kerasbio")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Deep networks for biomedicine: published architectures, trained, tested and served."""
+    # This process is the command's own; a library must not do this.
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+for command in (recipes, models, train, predict, sample, doctor, completion):
+    main.add_command(command)

@@ -1,0 +1,76 @@
+"""The options that every training recipe takes, gathered into one `RunOptions`."""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from kerasbio.training.options import RunOptions
+
+COUNT = click.IntRange(min=1)
+POSITIVE = click.FloatRange(min=0, min_open=True)
+CLIPS = ("clip_norm", "clip_variable_norm", "clip_value")
+
+OPTIONS = (
+    click.option("--epochs", type=COUNT, help="Passes over the training cases."),
+    click.option("--batch-size", type=COUNT, help="Cases per update."),
+    click.option("--samples", type=COUNT, help="Cases to generate, or the most to read."),
+    click.option("--learning-rate", type=POSITIVE, help="Factor on the optimizer's own rate."),
+    click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"])),
+    click.option("--schedule", type=click.Choice(["constant", "step", "cosine"])),
+    click.option(
+        "--warmup-epochs", type=click.FloatRange(min=0), help="Epochs in which the rate rises."
+    ),
+    click.option("--clip-norm", type=POSITIVE, help="Largest norm of all gradients together."),
+    click.option("--clip-variable-norm", type=POSITIVE, help="Largest norm per variable."),
+    click.option("--clip-value", type=POSITIVE, help="Largest absolute value of a gradient."),
+    click.option("--batch-norm/--no-batch-norm", default=None, help="Default: as published."),
+    click.option(
+        "--freeze-batch-norm-at", type=COUNT, help="Epoch from which moving statistics stay."
+    ),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+    click.option("--data", type=click.Path(), help="Your own data in place of the synthetic."),
+    click.option(
+        "--output",
+        type=click.Path(),
+        default=".",
+        show_default=True,
+        help="Folder that holds runs/ and saved_models/.",
+    ),
+    click.option("--name", help="Name of the run. Default: the architecture and a number."),
+    click.option("--resume", is_flag=True, help="Go on with the run --name, or the newest one."),
+    click.option("--dry-run", is_flag=True, help="Try every stage on a few cases."),
+    click.option("--minutes", type=POSITIVE, help="Begin no epoch that would end after these."),
+)
+
+
+def training_options(recipe: Callable[..., None]) -> Callable[..., None]:
+    """Give a recipe the shared options; it is called with a `RunOptions` and its own options."""
+
+    @click.pass_context
+    @functools.wraps(recipe)
+    def command(context: click.Context, /, **values: Any) -> None:
+        shared = {f.name for f in dataclasses.fields(RunOptions)}
+        own = {name: value for name, value in values.items() if name not in shared}
+        typed = click.core.ParameterSource.COMMANDLINE
+        given = tuple(n for n in values if context.get_parameter_source(n) is typed)
+        if sum(values[name] is not None for name in CLIPS) > 1:
+            raise click.UsageError(
+                "give at most one of --clip-norm, --clip-variable-norm and --clip-value"
+            )
+        if values["data"] is not None:
+            values["data"] = os.path.abspath(values["data"])
+        known = {name: value for name, value in values.items() if name in shared}
+        options = RunOptions(**known, extra=own, given=given)
+        if options.resume:
+            from kerasbio.training.run import resumed_options
+
+            options = resumed_options(context.command.name or "", options)
+        recipe(options, **options.extra)
+
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
