@@ -57,7 +57,7 @@ def test_saved_and_loaded(case, built, tmp_path):
 def test_every_weight_gets_a_gradient(case, built):
     random = np.random.default_rng(0)
     for weight in built.trainable_weights:
-        weight.assign(weight + random.normal(scale=0.05, size=weight.shape))
+        weight.assign(weight.numpy() + random.normal(scale=0.05, size=weight.shape))
     x = batch(built)
     target = random.normal(size=(3, *case.output_shape)).astype(np.float32)
     with tf.GradientTape() as tape:

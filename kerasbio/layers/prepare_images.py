@@ -6,6 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
+#: Deviation, in parts of the largest intensity, that float32 arithmetic makes by itself.
+ROUNDING = 1e-6
+
 
 @keras.saving.register_keras_serializable(package="kerasbio")
 class PrepareImages(keras.layers.Layer):
@@ -29,9 +32,11 @@ class PrepareImages(keras.layers.Layer):
     def call(self, images):
         images = ops.cast(images, "float32")
         images = ops.image.resize(images, (self.size, self.size), antialias=True)
+        largest = ops.max(ops.abs(images), axis=(1, 2, 3), keepdims=True)
         images = images - ops.mean(images, axis=(1, 2, 3), keepdims=True)
         deviation = ops.sqrt(ops.mean(ops.square(images), axis=(1, 2, 3), keepdims=True))
-        return ops.where(deviation > 0, images / ops.maximum(deviation, 1e-12), 0.0)
+        varied = deviation > ROUNDING * largest
+        return ops.where(varied, images / ops.where(varied, deviation, 1.0), 0.0)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.size, self.size, self.channels)
@@ -54,4 +59,5 @@ def prepare_image(image: np.ndarray, size: int) -> np.ndarray:
         return ops.convert_to_numpy(PrepareImages(size, image.shape[-1])(image[None]))[0]
     centred = image.astype(np.float32) - np.float32(image.mean(dtype=np.float64))
     deviation = np.sqrt(np.square(centred, dtype=np.float64).mean())
-    return (centred / np.float32(deviation)) if deviation > 0 else np.zeros_like(centred)
+    varied = deviation > ROUNDING * np.abs(image).max()
+    return (centred / np.float32(deviation)) if varied else np.zeros_like(centred)

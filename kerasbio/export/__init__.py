@@ -1,0 +1,4 @@
+"""Exports that TensorFlow Serving takes: a SavedModel is published only through the gate."""
+
+from kerasbio.export.saved_model import export_classifier as export_classifier
+from kerasbio.export.saved_model import export_model as export_model

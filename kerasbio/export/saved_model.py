@@ -1,0 +1,182 @@
+"""Write a SavedModel, put it through the gate, and make it appear as the next version."""
+
+import importlib.metadata
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasbio.errors import KerasbioError
+from kerasbio.export.gate import check_files, check_in_fresh_process
+from kerasbio.export.warmup import write_warmup
+from kerasbio.training.files import flush_directory
+
+STAGING = ".staging-"
+
+
+class Signature(NamedTuple):
+    """One way to call an exported model.
+
+    Attributes:
+        function: From tensors by keyword to a dict of tensors.
+        inputs: Shape and type of each input.
+        batched: Whether dimension 0 of every output counts cases; graph signatures, which are
+            called in column format only, have no such dimension.
+    """
+
+    function: Callable[..., dict[str, Any]]
+    inputs: dict[str, tf.TensorSpec]
+    batched: bool = True
+
+
+def export_model(
+    model: keras.Model,
+    directory: Path,
+    signatures: dict[str, Signature],
+    examples: dict[str, np.ndarray],
+    metadata: dict[str, Any],
+) -> Path:
+    """Export a model as the next version in a directory, if it passes the gate.
+
+    Args:
+        model: The model whose variables the signatures use.
+        directory: Where versions lie: `directory/1`, `directory/2`, ...
+        signatures: The ways to call it; `serving_default` is one.
+        examples: Inputs by name for which every signature must answer, in a fresh process
+            without Keras, what it answers here; also the warm-up requests.
+        metadata: What `kerasbio.json` says beside versions and inputs.
+
+    Returns:
+        The directory of the new version.
+
+    Raises:
+        KerasbioError: If a rule of the gate is broken, or the disk refuses; nothing is published
+            and nothing that was there is touched.
+    """
+    staging = directory / f"{STAGING}{os.getpid()}"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(staging, ignore_errors=True)
+        expected = _write(model, staging, signatures, examples)
+        extra = staging / "assets.extra"
+        extra.mkdir()
+        (extra / "kerasbio.json").write_text(json.dumps(_describe(signatures, metadata), indent=2))
+        write_warmup(extra, directory.name, signatures, examples)
+        check_files(staging, {name: s.batched for name, s in signatures.items()})
+        check_in_fresh_process(staging, examples, expected)
+        return _publish(staging, directory)
+    except OSError as error:
+        raise KerasbioError(
+            f"cannot export to {directory} ({error.strerror or error}): nothing was published; "
+            "free some space or choose another --output"
+        ) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def export_classifier(
+    model: keras.Model,
+    directory: Path,
+    *,
+    prepare: keras.layers.Layer | None,
+    classes: Sequence[str],
+    examples: np.ndarray,
+    metadata: dict[str, Any],
+) -> Path:
+    """Export a classifier that answers `probabilities` to raw inputs, and `logits` on request.
+
+    Args:
+        model: From one input to logits `(batch, classes)`, or `(batch, 1)` for one sigmoid.
+        directory: Where versions lie.
+        prepare: Layer from raw inputs of any size to the model's input; None where they are one.
+        classes: Names of the classes.
+        examples: `(examples, ...)` raw inputs of one size.
+        metadata: What else `kerasbio.json` says.
+
+    Returns:
+        The directory of the new version.
+
+    Raises:
+        KerasbioError: As `export_model`.
+    """
+    (tensor,) = model.inputs
+    shape = (
+        tensor.shape if prepare is None else (None,) * (len(tensor.shape) - 1) + tensor.shape[-1:]
+    )
+    spec = {tensor.name: tf.TensorSpec(shape, tf.float32, name=tensor.name)}
+
+    def logits(**inputs: Any) -> dict[str, Any]:
+        x = inputs[tensor.name]
+        outputs = model(x if prepare is None else prepare(x), training=False)
+        return {"logits": tf.cast(outputs, tf.float32)}
+
+    def probabilities(**inputs: Any) -> dict[str, Any]:
+        raw = logits(**inputs)["logits"]
+        return {"probabilities": tf.sigmoid(raw) if raw.shape[-1] == 1 else tf.nn.softmax(raw)}
+
+    return export_model(
+        model,
+        directory,
+        {"serving_default": Signature(probabilities, spec), "logits": Signature(logits, spec)},
+        {tensor.name: np.asarray(examples, np.float32)},
+        {**metadata, "classes": list(classes)},
+    )
+
+
+def _write(
+    model: keras.Model,
+    path: Path,
+    signatures: dict[str, Signature],
+    examples: dict[str, np.ndarray],
+) -> dict[str, dict[str, np.ndarray]]:
+    """Write the SavedModel and return what each signature answers to the examples, eagerly."""
+    functions: dict[str, Any] = {}
+    expected: dict[str, dict[str, np.ndarray]] = {}
+    for name, signature in signatures.items():
+        given = {key: tf.constant(examples[key]) for key in signature.inputs}
+        answers = signature.function(**given)
+        expected[name] = {key: value.numpy() for key, value in answers.items()}
+        traced = tf.function(signature.function).get_concrete_function(**signature.inputs)
+        functions[name] = traced
+    holder = tf.Module()
+    # The variables alone: a Keras object would bring traces, names and losses of its own.
+    holder.state = [variable.value for variable in model.variables]
+    tf.saved_model.save(holder, str(path), signatures=functions)
+    return expected
+
+
+def _describe(signatures: dict[str, Signature], metadata: dict[str, Any]) -> dict[str, Any]:
+    inputs = {
+        name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+        for name, spec in signatures["serving_default"].inputs.items()
+    }
+    versions = {name: importlib.metadata.version(name) for name in ("kerasbio", "tensorflow")}
+    return {**metadata, "inputs": inputs, **versions}
+
+
+def _publish(staging: Path, directory: Path) -> Path:
+    for path in sorted(staging.rglob("*")):
+        if path.is_dir():
+            flush_directory(path)
+        else:
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+    flush_directory(staging)
+    while True:
+        taken = [int(p.name) for p in directory.iterdir() if p.name.isdigit()]
+        target = directory / str(max(taken, default=0) + 1)
+        try:
+            # Fails where another export has just taken the number: its folder is not empty.
+            os.rename(staging, target)
+        except OSError:
+            if target.exists():
+                continue
+            raise
+        flush_directory(directory)
+        return target

@@ -1,0 +1,1 @@
+"""Use of exported models on this machine."""

@@ -1,0 +1,180 @@
+"""An export passes the gate, or nothing is published."""
+
+import errno
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasbio.errors import KerasbioError
+from kerasbio.export import export_classifier, export_model, saved_model
+from kerasbio.export.saved_model import Signature
+from kerasbio.layers.prepare_images import PrepareImages
+from tests.cases import CASES
+
+RAW = np.random.default_rng(0).integers(0, 65536, (2, 50, 41, 1)).astype(np.float32)
+
+
+def lenet(name="lenet5"):
+    keras.utils.set_random_seed(0)
+    return CASES[name].build((32, 32, 1), 3)
+
+
+def listing(directory):
+    return sorted(str(p.relative_to(directory)) for p in directory.rglob("*"))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("models") / "diagnosis"
+    model = lenet()
+    for _ in range(2):
+        path = export_classifier(
+            model,
+            directory,
+            prepare=PrepareImages(32, 1),
+            classes=("a", "b", "c"),
+            examples=RAW,
+            metadata={"recipe": "diagnosis"},
+        )
+    return model, directory, path
+
+
+def test_versions_increase_and_nothing_else_is_left(exported):
+    _, directory, path = exported
+    assert sorted(p.name for p in directory.iterdir()) == ["1", "2"] and path.name == "2"
+
+
+def test_answers_are_the_models(exported):
+    model, _, path = exported
+    loaded = tf.saved_model.load(str(path)).signatures
+    logits = model(PrepareImages(32, 1)(RAW)).numpy()
+    np.testing.assert_allclose(
+        loaded["logits"](image=tf.constant(RAW))["logits"], logits, atol=1e-5
+    )
+    answer = loaded["serving_default"](image=tf.constant(RAW))
+    assert list(answer) == ["probabilities"]
+    np.testing.assert_allclose(answer["probabilities"], tf.nn.softmax(logits), atol=1e-5)
+    np.testing.assert_allclose(tf.reduce_sum(answer["probabilities"], 1), 1, atol=1e-5)
+
+
+def test_metadata_and_warmup(exported):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    extra = exported[2] / "assets.extra"
+    found = json.loads((extra / "kerasbio.json").read_text())
+    assert found["classes"] == ["a", "b", "c"] and found["recipe"] == "diagnosis"
+    assert found["inputs"] == {"image": {"dtype": "float32", "shape": [None, None, None, 1]}}
+    records = tf.data.TFRecordDataset(str(extra / "tf_serving_warmup_requests"))
+    logs = [prediction_log_pb2.PredictionLog.FromString(r.numpy()) for r in records]
+    names = {log.predict_log.request.model_spec.signature_name for log in logs}
+    assert names == {"serving_default", "logits"}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_every_builder_passes_the_gate(case, tmp_path):
+    model = case.build(*case.arguments, **case.keywords)
+    shape = (2, *model.inputs[0].shape[1:])
+    examples = np.random.default_rng(0).normal(size=shape)
+    path = export_classifier(
+        model,
+        tmp_path / "model",
+        prepare=None,
+        classes=[str(k) for k in range(case.output_shape[-1])],
+        examples=examples,
+        metadata={},
+    )
+    assert (path / "saved_model.pb").is_file()
+
+
+def dense():
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+
+
+def refused(tmp_path, function, shape=(None, 4), model=None, **settings):
+    directory = tmp_path / "model"
+    signature = Signature(function, {"x": tf.TensorSpec(shape, tf.float32, name="x")}, **settings)
+    with pytest.raises(KerasbioError) as error:
+        export_model(
+            model or dense(),
+            directory,
+            {"serving_default": signature},
+            {"x": np.ones((2, *shape[1:]), np.float32)},
+            {},
+        )
+    assert listing(directory) == []
+    assert "\n" not in str(error.value) and "nothing was published" in str(error.value)
+    return str(error.value)
+
+
+def test_python_is_refused(tmp_path):
+    def function(x):
+        y = tf.py_function(lambda v: v, [x], tf.float32)
+        return {"y": tf.ensure_shape(y, (None, 4))}
+
+    assert "EagerPyFunc in" in refused(tmp_path, function)
+
+
+def test_grouped_convolution_is_refused(tmp_path):
+    model = keras.Sequential([keras.Input((8, 8, 4)), keras.layers.Conv2D(4, 3, groups=2)])
+    said = refused(tmp_path, lambda x: {"y": model(x)}, (None, 8, 8, 4), model)
+    assert "_XlaMustCompile" in said
+
+
+def test_half_precision_is_refused(tmp_path):
+    assert "output y is float16" in refused(tmp_path, lambda x: {"y": tf.cast(x, tf.float16)})
+
+
+def test_output_without_batch_is_refused(tmp_path):
+    said = refused(tmp_path, lambda x: {"y": tf.reduce_sum(x)})
+    assert "a batch dimension: output y of serving_default is []" in said
+
+
+def test_absolute_device_is_refused(tmp_path):
+    def function(x):
+        with tf.device("/job:localhost/replica:0/task:0/device:CPU:0"):
+            return {"y": x + 1}
+
+    assert "no absolute device" in refused(tmp_path, function)
+
+
+def test_other_numbers_are_refused(tmp_path):
+    def function(x):
+        return {"y": x if tf.executing_eagerly() else x + 1}
+
+    assert "output y of serving_default differs" in refused(tmp_path, function)
+
+
+def test_full_disk_publishes_nothing(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(saved_model, "write_warmup", full)
+    assert "No space left on device" in refused(tmp_path, lambda x: {"y": x})
+
+
+def test_a_taken_number_is_not_overwritten(tmp_path, monkeypatch):
+    directory = tmp_path / "model"
+    rename = os.rename
+
+    def race(source, target):
+        if not target.exists():
+            target.mkdir()
+            (target / "theirs").write_text("")
+        rename(source, target)
+
+    monkeypatch.setattr(saved_model, "check_in_fresh_process", lambda *_: None)
+    renames = iter([race])
+    monkeypatch.setattr(saved_model.os, "rename", lambda s, t: next(renames, rename)(s, t))
+    signature = Signature(lambda x: {"y": x + 1}, {"x": tf.TensorSpec((None, 4), name="x")})
+    path = export_model(
+        dense(),
+        directory,
+        {"serving_default": signature},
+        {"x": np.ones((2, 4), np.float32)},
+        {},
+    )
+    assert path.name == "2" and listing(directory / "1") == ["theirs"]
