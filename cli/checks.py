@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from kerasbio.quiet import import_tensorflow
+
 OK, WARNING, FAILED = "ok", "warning", "failed"
 GIB = 2**30
 PYTHON = ((3, 11), (3, 13))
@@ -83,6 +85,7 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
 
 
 def check_tensorflow() -> Check:
+    import_tensorflow()
     import tensorflow as tf
 
     devices = [device.device_type for device in tf.config.list_physical_devices()]

@@ -50,6 +50,7 @@ class Root(Group):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         extra["standalone_mode"] = False
+        extra["prog_name"] = extra.get("prog_name") or "kerasbio"
         try:
             result = super().main(*args, **extra)
         except click.exceptions.NoArgsIsHelpError as error:

@@ -13,14 +13,18 @@ from kerasbio.cli.predict import predict
 from kerasbio.cli.sample import sample
 from kerasbio.cli.train import train
 
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-@click.group(cls=Root)
+
+@click.group(cls=Root, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="kerasbio")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def main(debug: bool) -> None:
+@click.pass_context
+def main(context: click.Context, debug: bool) -> None:
     """Deep networks for biomedicine: published architectures, trained, tested and served."""
     # This process is the command's own; a library must not do this.
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    context.obj = {"backend": os.environ.get("KERAS_BACKEND")}
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 

@@ -10,6 +10,7 @@ import click
 
 from kerasbio.cli.table import print_table
 from kerasbio.errors import KerasbioError
+from kerasbio.quiet import import_tensorflow
 
 
 @click.command()
@@ -35,6 +36,7 @@ def predict(saved_model: Path, inputs: tuple[Path, ...], form: str, output: Path
         raise KerasbioError(f"{output} exists: choose another --output")
     path = find_version(saved_model)
 
+    import_tensorflow()
     from kerasbio.serving.predict import open_saved_model, predict_files
 
     rows = predict_files(open_saved_model(path), list(inputs))

@@ -8,7 +8,13 @@ from kerasbio.training.options import RunOptions
 
 @click.command("image-diagnosis")
 @training_options
-@click.option("--size", default=64, show_default=True, type=click.IntRange(32, 512), help="Pixels.")
+@click.option(
+    "--size",
+    default=32,
+    show_default=True,
+    type=click.IntRange(32, 512),
+    help="Pixels per side that the network sees.",
+)
 @click.option(
     "--difficulty",
     default=1.0,
@@ -20,28 +26,30 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float) -> None:
     """Train LeNet-5 to name the finding on an image.
 
     By default on simulated chest radiographs; with --data FOLDER on your own PNG, JPEG or TIFF
-    images, one folder per class or a labels.csv (file, label, subject).
+    images: one folder per class, or a labels.csv with the columns file,label,subject.
     """
     import keras
+    import numpy as np
 
     from kerasbio import baselines
-    from kerasbio.datasets.cases import Mapped, limit, split, to_dataset
+    from kerasbio.datasets.cases import Mapped, limit, shift_image, split, to_dataset
     from kerasbio.datasets.image_folder import ImageFolder
     from kerasbio.datasets.radiographs import Radiographs
     from kerasbio.layers.prepare_images import PrepareImages, prepare_image
     from kerasbio.models.cnn import build_lenet5
     from kerasbio.optimizers import make_optimizer
-    from kerasbio.recipes.results import finish_classification
+    from kerasbio.recipes.results import SIMULATED, finish_classification
     from kerasbio.training.evaluation import compare_classifiers
     from kerasbio.training.fit import fit, seed_everything
     from kerasbio.training.run import open_run
 
     options = options.with_defaults(
-        epochs=30, batch_size=64, samples=6000, optimizer="adam", schedule="cosine", learning_rate=1
-    ).for_dry_run()
+        epochs=80, batch_size=64, samples=10_000, optimizer="adam", schedule="cosine",
+        learning_rate=4.0, warmup_epochs=1.0,
+    ).for_dry_run()  # fmt: skip
     seed_everything(options.seed)
 
-    # Data: raw images, prepared once as the exported model will prepare them.
+    # Data: raw images, prepared here once as the exported model will prepare them.
     if options.data:
         raw = limit(ImageFolder(options.data), options.samples, options.seed)
     else:
@@ -49,9 +57,15 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float) -> None:
     cases = Mapped(raw, lambda image: prepare_image(image, size))
     training, validation, test = split(cases, (0.6, 0.15, 0.25), options.seed)
     channels = training[0]["image"].shape[-1]
+    people = [len(np.unique(part.subjects)) for part in (training, validation, test)]
+    data = (
+        f"{options.data or 'simulated chest radiographs'}, {len(cases.classes)} classes: "
+        f"{people[0]} subjects to train, {people[1]} to choose the epoch, {people[2]} to test"
+    )
 
     with open_run("image-diagnosis", options, "lenet5") as run:
         click.echo(f"run: {run.path}")
+        click.echo(f"data: {data}")
         model = build_lenet5(
             (size, size, channels), len(cases.classes), batch_norm=bool(options.batch_norm)
         )
@@ -60,26 +74,33 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float) -> None:
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
         )
+
+        def feed(epoch, skip):
+            return to_dataset(
+                training, options.batch_size, options.seed, epoch, skip, augment=shift_image
+            )
+
         notes = fit(
             run,
             model,
-            lambda epoch, skip: to_dataset(training, options.batch_size, options.seed, epoch, skip),
+            feed,
             steps_per_epoch=-(-len(training) // options.batch_size),
             validation_data=to_dataset(validation, options.batch_size),
         )
 
         # Evaluate on subjects that nothing has seen, beside what one would try first.
+        click.echo("scoring beside logistic regression on classical features")
         images, seen = test.stack("image"), training.stack("image")
         logits = model.predict(images, batch_size=options.batch_size, verbose=0)
-        baseline = baselines.fit_image_baseline(
+        classical = baselines.fit_image_baseline(
             seen, training.labels, training.subjects, options.seed
         )
         probabilities = {
             "network": keras.ops.convert_to_numpy(keras.ops.softmax(logits)),
-            "logistic regression": baseline.predict_proba(images),
+            "baseline": classical.predict_proba(images),
         }
         if "cause" in training[0]:
-            oracle = baselines.fit_oracle(training.stack("cause"), training.labels, options.seed)
+            oracle = baselines.fit_oracle(training.stack("cause"), training.labels)
             probabilities["oracle"] = oracle.predict_proba(test.stack("cause"))
         comparison = compare_classifiers(
             test.labels, test.subjects, probabilities, cases.classes, seed=options.seed
@@ -91,7 +112,14 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float) -> None:
             comparison,
             prepare=PrepareImages(size, channels),
             images=images,
-            raw=[raw[int(i)]["image"] for i in test.indices[:4]],
-            notes=notes,
+            raw=raw[int(test.indices[0])]["image"][None],
+            names={"network": "LeNet-5", "baseline": "logistic regression", "oracle": "oracle"},
+            summary=[
+                ("Network", f"LeNet-5, {size} x {size} x {channels}"),
+                ("Parameters", f"{model.count_params():,} (61,706 as published, for 10 classes)"),
+                ("Data", data),
+            ],
+            data=data,
+            notes=notes if options.data else [SIMULATED, *notes],
         )
         click.echo(f"run: {run.path}")

@@ -2,16 +2,31 @@
 
 import dataclasses
 import functools
+import math
 import os
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from kerasbio.quiet import import_tensorflow
 from kerasbio.training.options import RunOptions
 
+
+class Finite(click.FloatRange):
+    """A range without NaN and infinity, which click's own lets pass."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
 COUNT = click.IntRange(min=1)
-POSITIVE = click.FloatRange(min=0, min_open=True)
+POSITIVE = Finite(min=0, min_open=True)
 CLIPS = ("clip_norm", "clip_variable_norm", "clip_value")
 
 OPTIONS = (
@@ -19,11 +34,15 @@ OPTIONS = (
     click.option("--batch-size", type=COUNT, help="Cases per update."),
     click.option("--samples", type=COUNT, help="Cases to generate, or the most to read."),
     click.option("--learning-rate", type=POSITIVE, help="Factor on the optimizer's own rate."),
-    click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"])),
-    click.option("--schedule", type=click.Choice(["constant", "step", "cosine"])),
     click.option(
-        "--warmup-epochs", type=click.FloatRange(min=0), help="Epochs in which the rate rises."
+        "--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), help="Default: the recipe's."
     ),
+    click.option(
+        "--schedule",
+        type=click.Choice(["constant", "step", "cosine"]),
+        help="Course of the learning rate.",
+    ),
+    click.option("--warmup-epochs", type=Finite(min=0), help="Epochs in which the rate rises."),
     click.option("--clip-norm", type=POSITIVE, help="Largest norm of all gradients together."),
     click.option("--clip-variable-norm", type=POSITIVE, help="Largest norm per variable."),
     click.option("--clip-value", type=POSITIVE, help="Largest absolute value of a gradient."),
@@ -31,7 +50,13 @@ OPTIONS = (
     click.option(
         "--freeze-batch-norm-at", type=COUNT, help="Epoch from which moving statistics stay."
     ),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+    click.option(
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        help="Of data, weights and order.",
+    ),
     click.option("--data", type=click.Path(), help="Your own data in place of the synthetic."),
     click.option(
         "--output",
@@ -48,7 +73,11 @@ OPTIONS = (
 
 
 def training_options(recipe: Callable[..., None]) -> Callable[..., None]:
-    """Give a recipe the shared options; it is called with a `RunOptions` and its own options."""
+    """Give a recipe the shared options; it is called with a `RunOptions` and its own options.
+
+    Put it right below `@click.command`; the recipe's own options go below it. `options.given`
+    holds the names of what the user typed. With `--resume` the values are those of the run.
+    """
 
     @click.pass_context
     @functools.wraps(recipe)
@@ -69,7 +98,8 @@ def training_options(recipe: Callable[..., None]) -> Callable[..., None]:
             from kerasbio.training.run import resumed_options
 
             options = resumed_options(context.command.name or "", options)
-        recipe(options, **options.extra)
+        import_tensorflow()
+        recipe(options, **{name: options.extra.get(name, own[name]) for name in own})
 
     for option in reversed(OPTIONS):
         command = option(command)

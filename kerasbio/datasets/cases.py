@@ -208,3 +208,11 @@ def limit(cases: Cases, count: int, seed: int) -> Cases:
         group = random.permutation(np.flatnonzero(labels[first] == label))
         chosen.extend(group[: max(3, round(fraction * len(group)))])
     return Subset(cases, np.flatnonzero(np.isin(members, chosen)))
+
+
+def shift_image(image: np.ndarray, random: np.random.Generator, largest: int = 2) -> np.ndarray:
+    """Return an image moved by up to `largest` pixels each way, its border repeated."""
+    down, right = random.integers(-largest, largest + 1, 2)
+    rows = np.clip(np.arange(image.shape[0]) - down, 0, image.shape[0] - 1)
+    columns = np.clip(np.arange(image.shape[1]) - right, 0, image.shape[1] - 1)
+    return image[rows][:, columns]

@@ -36,10 +36,9 @@ def read_image(path: Path | str) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                if getattr(image, "n_frames", 1) > 1:
-                    raise KerasbioError(
-                        f"{path} has {image.n_frames} pages and one is expected: split it"
-                    )
+                pages = getattr(image, "n_frames", 1)
+                if pages > 1:
+                    raise KerasbioError(f"{path} has {pages} pages and one is expected: split it")
                 upright = ImageOps.exif_transpose(image)
                 if upright.mode not in GREY:
                     upright = upright.convert("RGB")
