@@ -134,7 +134,7 @@ def _histograms(values: np.ndarray, weights: np.ndarray, bins: int, parts: int) 
     cell = row[:, None] * parts + column[None, :]
     index = (np.arange(count)[:, None, None] * parts**2 + cell) * bins + values
     total = np.bincount(index.ravel(), weights.ravel(), minlength=count * parts**2 * bins)
-    area = height * width / parts**2
+    area = np.bincount(cell.ravel(), minlength=parts**2).reshape(parts, parts, 1)
     return total.reshape(count, parts, parts, bins) / area
 
 

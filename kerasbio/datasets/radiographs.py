@@ -216,10 +216,10 @@ class Radiographs:
         lesion = Lesion(
             thickness=body.uniform(*THICKNESS) / self.difficulty,
             extent=float(np.exp(body.uniform(*np.log(EXTENT)))),
-            elongation=body.uniform(2.4, 5.0) if band else body.uniform(1.0, 1.8),
-            hollowness=body.uniform(0.5, 0.75) if kind == "cavity" else 0.0,
-            blur=body.uniform(3.0, 6.0) if soft else body.uniform(0.5, 3.5),
-            patchiness=body.uniform(0.3, 0.7) if soft else body.uniform(0.0, 0.2),
+            elongation=body.uniform(2.4, 5.0) if band else body.uniform(1.0, 1.6),
+            hollowness=body.uniform(0.55, 0.85) if kind == "cavity" else 0.0,
+            blur=body.uniform(5.0, 10.0) if soft else body.uniform(0.5, 5.5),
+            patchiness=body.uniform(0.6, 1.2) if soft else body.uniform(0.0, 0.2),
             angle=body.normal(0, 0.5) if band else body.uniform(0, np.pi),
         )
         x, y = body.uniform(-0.6, 0.6), body.uniform(-0.6, 0.5)
@@ -239,7 +239,7 @@ class Radiographs:
         if lesion.hollowness:
             core = lesion.hollowness**2
             shadow -= np.sqrt(np.clip(core - squared, 0, None))
-        texture = gaussian_filter(body.normal(size=shadow.shape), 5 / self.spacing)
+        texture = gaussian_filter(body.normal(size=shadow.shape), 9 / self.spacing)
         shadow *= np.clip(1 + lesion.patchiness * texture / texture.std(), 0, None)
         shadow = gaussian_filter(shadow, lesion.blur / self.spacing)
         return lesion.thickness * shadow / shadow.max()

@@ -1,0 +1,129 @@
+"""The recipe through its command, as a user types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+KERASBIO = str(Path(sys.executable).with_name("kerasbio"))
+
+
+def kerasbio(*words, cwd, code=0):
+    done = subprocess.run([KERASBIO, *words], capture_output=True, text=True, cwd=cwd, timeout=600)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("smoke")
+    words = ("train", "image-diagnosis", "--epochs", "1", "--samples", "64")
+    return folder, kerasbio(*words, cwd=folder)
+
+
+def test_run_is_complete(smoke):
+    folder, done = smoke
+    run = folder / "runs/image-diagnosis/lenet5-1"
+    lines = done.stdout.splitlines()
+    assert lines[0] == lines[-1] == "run: runs/image-diagnosis/lenet5-1"
+    for name in (
+        "options.json",
+        "command.txt",
+        "environment.json",
+        "metrics.csv",
+        "gradients.csv",
+        "scores.json",
+        "model_card.md",
+        "report.html",
+        "events",
+        "checkpoints",
+        "plots",
+    ):
+        assert (run / name).exists(), name
+    command = (run / "command.txt").read_text()
+    assert command == "kerasbio train image-diagnosis --epochs 1 --samples 64\n"
+
+
+def test_output_is_plain_in_a_pipe(smoke):
+    said = smoke[1].stdout + smoke[1].stderr
+    assert "\r" not in said and "\x1b" not in said
+    assert sum(line.startswith("epoch ") for line in smoke[1].stdout.splitlines()) == 1
+    assert smoke[1].stderr == ""
+
+
+def test_a_trial_is_not_published_and_says_how_to(smoke):
+    folder, done = smoke
+    assert not (folder / "saved_models").exists()
+    assert "not published (a trial run); to publish: mkdir -p" in done.stdout
+    assert (folder / "runs/image-diagnosis/lenet5-1/export/1/saved_model.pb").is_file()
+
+
+def test_scores_stand_beside_baseline_and_oracle(smoke):
+    scores = json.loads((smoke[0] / "runs/image-diagnosis/lenet5-1/scores.json").read_text())
+    assert set(scores["scores"]) == {"network", "baseline", "oracle"}
+    names = set(scores["scores"]["network"])
+    assert names >= {
+        "auroc",
+        "auroc_nodule",
+        "sensitivity_cavity",
+        "specificity_normal",
+        "balanced_accuracy",
+        "expected_calibration_error",
+    }
+
+
+def test_predict_on_files(smoke):
+    folder, _ = smoke
+    kerasbio("sample", "image-diagnosis", "one.png", cwd=folder)
+    done = kerasbio(
+        "predict", "runs/image-diagnosis/lenet5-1", "one.png", "--format", "json", cwd=folder
+    )
+    (row,) = json.loads(done.stdout)
+    probabilities = [v for k, v in row.items() if k not in ("file", "class")]
+    assert len(probabilities) == 5 and sum(probabilities) == pytest.approx(1, abs=1e-5)
+
+
+def test_own_images(tmp_path):
+    random = np.random.default_rng(0)
+    for label in ("bright", "dark"):
+        for subject in range(12):
+            folder = tmp_path / "images" / label
+            folder.mkdir(parents=True, exist_ok=True)
+            pixels = random.integers(0, 2**16, (40 + subject, 50), np.uint16)
+            pixels[: 20 if label == "bright" else 5] //= 4
+            Image.fromarray(pixels).save(folder / f"{label}{subject}_1.png")
+    words = ("train", "image-diagnosis", "--data", "images", "--epochs", "2", "--name", "mine")
+    done = kerasbio(*words, cwd=tmp_path)
+    assert "oracle" not in (tmp_path / "runs/image-diagnosis/mine/scores.json").read_text()
+    assert "simulated" not in done.stdout
+    again = kerasbio(*words, cwd=tmp_path, code=1)
+    assert again.stderr.startswith("Error: run mine exists") and again.stderr.count("\n") == 1
+    other = (*words[:2], "--resume", "--name", "mine", "--seed", "9")
+    refused = kerasbio(*other, cwd=tmp_path, code=1)
+    assert "--seed was 0 and is now 9" in refused.stderr
+
+
+def test_dry_run_and_missing_data(tmp_path):
+    done = kerasbio("train", "image-diagnosis", "--dry-run", cwd=tmp_path)
+    assert "not published (a trial run)" in done.stdout
+    absent = kerasbio("train", "image-diagnosis", "--data", "absent", cwd=tmp_path, code=1)
+    assert "does not exist: give a folder of images" in absent.stderr
+    assert absent.stderr.count("\n") == 1
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_lenet5_learns(tmp_path, seed):
+    words = ("train", "image-diagnosis", "--seed", str(seed), "--name", "a")
+    kerasbio(*words, cwd=tmp_path)
+    found = json.loads((tmp_path / "runs/image-diagnosis/a/scores.json").read_text())
+    value = {name: scores["auroc"]["value"] for name, scores in found["scores"].items()}
+    assert found["subjects"] >= 400
+    assert value["oracle"] >= 0.97
+    assert 0.65 <= value["baseline"] <= 0.90
+    assert found["margin"]["value"] >= 0.05 and found["margin"]["low"] > 0.02
+    assert (tmp_path / "saved_models/image-diagnosis/1/saved_model.pb").is_file()
