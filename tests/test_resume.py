@@ -1,8 +1,4 @@
-"""Broken runs go on and end bitwise like runs that were not broken.
-
-Every training here runs in a forked child, so that this process never runs an operation and
-stays fit to be forked.
-"""
+"""Broken runs go on and end bitwise like runs that were not broken."""
 
 import json
 import os

@@ -1,12 +1,15 @@
 """A run of a few seconds that uses all that a long one uses."""
 
+import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import cloudpickle
 import keras
 import numpy as np
 
@@ -90,30 +93,47 @@ def train(options: RunOptions, network=tiny_network, cases=None, callbacks=()) -
     return model
 
 
+# Forking a process whose TensorFlow has run an operation can deadlock, as pytest's own has by now.
+# The fork server has TensorFlow imported and nothing run.
+FORK_SERVER = multiprocessing.get_context("forkserver")
+FORK_SERVER.set_forkserver_preload(["tests.tiny_run"])
+
+
 def in_child(work: Callable[[], None]) -> int:
-    """Run `work` in a forked child and return its exit code, negative for a signal."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if child == 0:
-        code = 70
-        try:
-            work()
-            code = 0
-        except SystemExit as error:
-            code = int(error.code or 0)
-        except BaseException as error:
-            code = getattr(error, "exit_code", 71)
-            if code == 71:
-                traceback.print_exc()
-            else:
-                print(error, file=sys.stderr)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    """Run `work` in a child forked afresh and return its exit code, negative for a signal.
+
+    What the child prints is printed again here, so that pytest captures it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = [f"{folder}/out", f"{folder}/err"]
+        child = FORK_SERVER.Process(target=_run, args=(cloudpickle.dumps(work), *outputs))
+        child.start()
+        child.join()
+        for path, stream in zip(outputs, (sys.stdout, sys.stderr), strict=True):
+            stream.write(Path(path).read_text() if os.path.exists(path) else "")
+    assert child.exitcode is not None
+    return child.exitcode
+
+
+def _run(work: bytes, out: str, err: str) -> None:
+    for descriptor, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
+    code = 70
+    try:
+        cloudpickle.loads(work)()
+        code = 0
+    except SystemExit as error:
+        code = int(error.code or 0)
+    except BaseException as error:
+        code = getattr(error, "exit_code", 71)
+        if code == 71:
+            traceback.print_exc()
+        else:
+            print(error, file=sys.stderr)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def kill_self() -> None:
