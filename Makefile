@@ -4,6 +4,19 @@ BIN := .venv/bin
 
 .PHONY: test test-all lint demo
 
+# What the demonstration trains with and where it writes; tests make it small.
+DEMO ?= --minutes 2
+OUTPUT ?= .
+
+demo: .venv/ready
+	@echo "kerasbio: training LeNet-5 on simulated chest radiographs, about three minutes in all"
+	@$(BIN)/kerasbio train image-diagnosis $(DEMO) --output "$(OUTPUT)"
+	@run=$$(ls -td "$(OUTPUT)"/runs/image-diagnosis/*/ | head -1); run=$${run%/}; \
+	$(BIN)/kerasbio sample image-diagnosis "$$run/sample.png" && \
+	echo "kerasbio: predicting on it with the exported model" && \
+	$(BIN)/kerasbio predict "$$run" "$$run/sample.png" && \
+	echo "kerasbio: open $$run/report.html in a browser"
+
 test: .venv/ready lint
 	@echo "kerasbio: running the tests"
 	@$(BIN)/python -m pytest -q

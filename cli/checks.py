@@ -78,6 +78,7 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
+    """Is it a Python that kerasbio is tested on?"""
     text = ".".join(map(str, version))
     if PYTHON[0] <= version[:2] <= PYTHON[1]:
         return Check("Python", OK, f"{text}, {os.cpu_count()} cores")
@@ -85,6 +86,7 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
 
 
 def check_tensorflow() -> Check:
+    """Can TensorFlow be imported, and what does it run on?"""
     import_tensorflow()
     import tensorflow as tf
 
@@ -93,6 +95,7 @@ def check_tensorflow() -> Check:
 
 
 def check_keras(backend: str | None) -> Check:
+    """Is Keras new enough, and is its backend TensorFlow?"""
     import keras
 
     detail = f"{keras.__version__} on {keras.backend.backend()}"
@@ -105,11 +108,13 @@ def check_keras(backend: str | None) -> Check:
 
 
 def check_spektral() -> Check:
+    """Can Spektral be imported?"""
     importlib.import_module("spektral")
     return Check("Spektral", OK, importlib.metadata.version("spektral"))
 
 
 def check_agents() -> Check:
+    """Can tf-agents, which only reinforcement learning needs, be imported?"""
     try:
         # gym, which tf-agents imports, prints a notice about its successor.
         with contextlib.redirect_stderr(io.StringIO()):
@@ -120,6 +125,7 @@ def check_agents() -> Check:
 
 
 def check_onednn() -> Check:
+    """Can matrix products of this TensorFlow crash?"""
     version = importlib.metadata.version("tensorflow")
     switch = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
     if switch == "0" or platform.machine().lower() not in ("x86_64", "amd64"):
@@ -137,14 +143,16 @@ def check_onednn() -> Check:
 
 
 def check_legacy_keras() -> Check:
+    """Has the user asked for Keras 2?"""
     value = os.environ.get("TF_USE_LEGACY_KERAS")
     if value is None or value.lower() in ("", "0", "false"):
         return Check("legacy Keras", OK, "TF_USE_LEGACY_KERAS is not set")
-    remedy = "unset it: tf.keras becomes Keras 2, whose layers do not fit into kerasbio's models"
+    remedy = "unset it: it stands for Keras 2, whose layers do not fit into kerasbio's models"
     return Check("legacy Keras", WARNING, f"TF_USE_LEGACY_KERAS={value}", remedy)
 
 
 def check_memory() -> Check:
+    """Is there memory to train in?"""
     total, free = memory()
     detail = f"{free / GIB:.1f} GiB free of {total / GIB:.1f}"
     if free < GIB:
@@ -169,6 +177,7 @@ def memory() -> tuple[int, int]:
 
 
 def check_disk() -> Check:
+    """Is there disk for runs?"""
     free = shutil.disk_usage(".").free
     detail = f"{free / GIB:.1f} GiB free in {Path.cwd()}"
     if free < GIB / 4:
@@ -179,6 +188,7 @@ def check_disk() -> Check:
 
 
 def check_writing() -> Check:
+    """Can runs be written here?"""
     try:
         with tempfile.TemporaryDirectory(dir=".", prefix=".kerasbio-doctor-") as folder:
             path = Path(folder, "a")
@@ -194,6 +204,7 @@ def check_writing() -> Check:
 
 
 def check_fit() -> Check:
+    """Does a real training step work?"""
     import keras
     import numpy as np
 

@@ -22,7 +22,14 @@ from kerasbio.training.options import RunOptions
     type=click.FloatRange(0.1, 10),
     help="Of the synthetic images: higher is fainter.",
 )
-def image_diagnosis(options: RunOptions, size: int, difficulty: float) -> None:
+@click.option(
+    "--shading",
+    default=0.1,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Even out brightness over this share of the image's side; 0 keeps it.",
+)
+def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: float) -> None:
     """Train LeNet-5 to name the finding on an image.
 
     By default on simulated chest radiographs; with --data FOLDER on your own PNG, JPEG or TIFF
@@ -44,8 +51,8 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float) -> None:
     from kerasbio.training.run import open_run
 
     options = options.with_defaults(
-        epochs=80, batch_size=64, samples=10_000, optimizer="adam", schedule="cosine",
-        learning_rate=4.0, warmup_epochs=1.0,
+        epochs=120, batch_size=128, samples=10_000, optimizer="adam", schedule="cosine",
+        learning_rate=4.0, warmup_epochs=2.0,
     ).for_dry_run()  # fmt: skip
     seed_everything(options.seed)
 
@@ -54,7 +61,7 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float) -> None:
         raw = limit(ImageFolder(options.data), options.samples, options.seed)
     else:
         raw = Radiographs(options.samples, size=size, difficulty=difficulty, seed=options.seed)
-    cases = Mapped(raw, lambda image: prepare_image(image, size))
+    cases = Mapped(raw, lambda image: prepare_image(image, size, shading))
     training, validation, test = split(cases, (0.6, 0.15, 0.25), options.seed)
     channels = training[0]["image"].shape[-1]
     people = [len(np.unique(part.subjects)) for part in (training, validation, test)]
@@ -110,7 +117,7 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float) -> None:
             run,
             model,
             comparison,
-            prepare=PrepareImages(size, channels),
+            prepare=PrepareImages(size, channels, shading),
             images=images,
             raw=raw[int(test.indices[0])]["image"][None],
             names={"network": "LeNet-5", "baseline": "logistic regression", "oracle": "oracle"},

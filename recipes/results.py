@@ -92,5 +92,5 @@ def finish_classification(
         taken = [int(p.name) for p in shelf.glob("*") if p.name.isdigit()]
         target = shelf / str(max(taken, default=0) + 1)
         click.echo(f"not published ({why}); to publish: mkdir -p {shelf} && mv {export} {target}")
-    click.echo(f"export: {export}")
+    click.echo(f"export: {export}, loaded and called in a fresh process as TensorFlow Serving does")
     click.echo(f"report: {report}")

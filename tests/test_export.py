@@ -35,7 +35,7 @@ def exported(tmp_path_factory):
         path = export_classifier(
             model,
             directory,
-            prepare=PrepareImages(32, 1),
+            prepare=PrepareImages(32, 1, 0.1),
             classes=("a", "b", "c"),
             examples=RAW,
             metadata={"recipe": "diagnosis"},
@@ -51,7 +51,7 @@ def test_versions_increase_and_nothing_else_is_left(exported):
 def test_answers_are_the_models(exported):
     model, _, path = exported
     loaded = tf.saved_model.load(str(path)).signatures
-    logits = model(PrepareImages(32, 1)(RAW)).numpy()
+    logits = model(PrepareImages(32, 1, 0.1)(RAW)).numpy()
     np.testing.assert_allclose(
         loaded["logits"](image=tf.constant(RAW))["logits"], logits, atol=1e-5
     )

@@ -91,6 +91,14 @@ def test_detector_noise_is_that_of_the_photons():
     assert noise == pytest.approx(scale / np.sqrt(2500), rel=0.1)
 
 
+def test_every_finding_is_in_the_field():
+    cases = Radiographs(1)
+    for seed in range(200):
+        body, shift = np.random.default_rng(seed), np.array([40.0, -60.0])
+        lesion = cases._lesion(seed % 4 + 1, body)
+        assert np.isfinite(cases._thorax(body, shift - (76.0, 0), 1, lesion, 0.0)).all()
+
+
 def test_difficulty_makes_findings_fainter():
     easy, hard = Radiographs(60, difficulty=0.5), Radiographs(60, difficulty=2.0)
     sick = np.flatnonzero(easy.labels > 0)

@@ -135,8 +135,8 @@ def test_every_score_of_the_run_is_in_the_page(run):
 def test_the_headline_says_both_scores_and_the_margin():
     comparison = fabricate_comparison()
     assert re.fullmatch(
-        r"LeNet-5 0\.\d\d \(0\.\d\d–0\.\d\d\) beside the best baseline 0\.\d\d "
-        r"\(0\.\d\d–0\.\d\d\): \+0\.\d\d \(0\.\d\d to 0\.\d\d\)",
+        r"Mean AUROC: LeNet-5 0\.\d\d \(0\.\d\d–0\.\d\d\) beside the best baseline 0\.\d\d "
+        r"\(0\.\d\d–0\.\d\d\), \+0\.\d\d \(0\.\d\d to 0\.\d\d\)",
         headline(comparison, NAMES),
     )
 

@@ -9,6 +9,8 @@ MODES = ("norm", "variable_norm", "value")
 
 
 class ClippingStage(Stage):
+    """Clips gradients to limits that may change between steps."""
+
     order = 2
 
     def __init__(self, optimizer):

@@ -15,6 +15,8 @@ EXPLODING_REMEDY = "gradient clipping, a lower rate or batch normalization"
 
 
 class NormStage(Stage):
+    """Measures the norm of each gradient at the steps that are asked for."""
+
     order = 0
 
     def __init__(self, optimizer):

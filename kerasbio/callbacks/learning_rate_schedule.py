@@ -12,6 +12,8 @@ FINAL_FACTOR = 0.01
 
 
 class RateStage(Stage):
+    """Multiplies the base rate of an optimizer by the factor of its step."""
+
     order = 3
 
     def __init__(self, optimizer):

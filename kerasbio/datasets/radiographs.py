@@ -8,6 +8,8 @@ from kerasbio.datasets.cases import Case
 
 #: Side of the field, coned to one lung, in mm.
 FIELD = 200.0
+#: Least distance of the middle of a finding from the border of the field, in mm.
+MARGIN = 20.0
 #: Distance of the middle of the field from the spine, in mm.
 LUNG = 76.0
 #: Linear attenuation of soft tissue at about 70 keV effective energy, per mm: between the 0.021
@@ -148,10 +150,15 @@ class Radiographs:
         self, body: np.random.Generator, shift: np.ndarray, sign: int, lesion: Lesion, breath: float
     ) -> np.ndarray:
         """Return the mm of tissue behind each pixel; `shift` is where the spine projects."""
-        x, y = self._x - shift[0], self._y - shift[1]
         wall, depth = body.uniform(60, 85), body.uniform(95, 125)
         side, width = body.uniform(72, 80), body.uniform(54, 62)
         middle, height = body.uniform(-8, 8), body.uniform(118, 135) + breath
+        centre = np.array([sign * side + lesion.x * width, middle + lesion.y * height])
+        if lesion.thickness:
+            # An image that cuts the finding off is taken again.
+            reach = FIELD / 2 - MARGIN
+            shift = np.clip(shift, -reach - centre, reach - centre)
+        x, y = self._x - shift[0], self._y - shift[1]
         lung = _lung((x - sign * side) / width, (y - middle) / height, body.uniform(0.60, 0.72))
         tissue = wall + depth * (1 - 0.85 * lung)
         tissue += self._heart(x, y, middle, height, body)
@@ -159,7 +166,6 @@ class Radiographs:
         tissue += BONE * self._ribs(x, y, middle - height, body)
         tissue += self._vessels(body, shift, sign, middle) * (lung > 0)
         if lesion.thickness:
-            centre = (sign * side + lesion.x * width, middle + lesion.y * height)
             tissue += self._shadow(lesion, x - centre[0], y - centre[1], body)
         return tissue
 
@@ -240,7 +246,9 @@ class Radiographs:
             core = lesion.hollowness**2
             shadow -= np.sqrt(np.clip(core - squared, 0, None))
         texture = gaussian_filter(body.normal(size=shadow.shape), 9 / self.spacing)
-        shadow *= np.clip(1 + lesion.patchiness * texture / texture.std(), 0, None)
+        # A log-normal density has this deviation over its mean and nowhere vanishes.
+        spread = np.sqrt(np.log1p(lesion.patchiness**2))
+        shadow *= np.exp(spread * texture / texture.std() - spread**2 / 2)
         shadow = gaussian_filter(shadow, lesion.blur / self.spacing)
         return lesion.thickness * shadow / shadow.max()
 

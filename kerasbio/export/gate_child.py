@@ -28,6 +28,7 @@ def replay(path, run):
 
 
 def check(path, examples):
+    """Compare what the export at `path` answers with the outputs among `examples`."""
     given = {k.split("/", 1)[1]: v for k, v in examples.items() if k.startswith("in/")}
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], path)

@@ -97,14 +97,16 @@ def display_names(comparison: Comparison, names: Mapping[str, str] | None = None
 def headline(comparison: Comparison, names: Mapping[str, str] | None = None) -> str:
     """Return the result in a sentence.
 
-    For example `"LeNet-5 0.93 (0.91–0.95) beside the best baseline 0.82 (0.79–0.84):
+    For example `"Mean AUROC: LeNet-5 0.93 (0.91–0.95) beside the best baseline 0.82 (0.79–0.84),
     +0.11 (0.08 to 0.14)"`.
     """
-    network = comparison.scores[NETWORK][comparison.monitor]
-    baseline = comparison.scores[comparison.best_baseline][comparison.monitor]
+    score = comparison.monitor
+    network = comparison.scores[NETWORK][score]
+    baseline = comparison.scores[comparison.best_baseline][score]
     return (
-        f"{display_names(comparison, names)[NETWORK]} {format_score(network, 2)} beside the best "
-        f"baseline {format_score(baseline, 2)}: {format_score(comparison.margin, 2, signed=True)}"
+        f"{OVERALL.get(score, score)}: {display_names(comparison, names)[NETWORK]} "
+        f"{format_score(network, 2)} beside the best baseline {format_score(baseline, 2)}, "
+        f"{format_score(comparison.margin, 2, signed=True)}"
     )
 
 

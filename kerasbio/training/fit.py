@@ -125,11 +125,8 @@ def fit(
     if resumed:
         where = f"{begin} of {epochs} epochs" + (f" and {skip} batches" if skip else "")
         print(f"resumed from {resumed.name}: {where} done", flush=True)
-    # Keras cannot begin an epoch in its middle: a broken epoch is a fit of its own.
-    segments = [(begin, begin + 1, skip)] if skip else []
-    segments.append((begin + bool(skip), epochs, 0))
     with checkpointing.signals():
-        for first, last, skipped in segments:
+        for first, last, skipped in _segments(begin, skip, epochs):
             if first >= last or model.stop_training:
                 continue
             guard.first_batch = progress.first_batch = skipped
@@ -151,6 +148,15 @@ def fit(
         notes.append(health.verdict)
     _take_best(model, store, notes)
     return notes
+
+
+def _segments(begin: int, skip: int, epochs: int) -> list[tuple[int, int, int]]:
+    """Return first epoch, last epoch and batches to skip of each `fit` of Keras.
+
+    Keras cannot begin an epoch in its middle: a broken epoch is a fit of its own.
+    """
+    broken = [(begin, begin + 1, skip)] if skip else []
+    return [*broken, (begin + bool(skip), epochs, 0)]
 
 
 def _take_best(model: keras.Model, store: CheckpointStore, notes: list[str]) -> None:

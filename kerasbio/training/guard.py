@@ -13,6 +13,8 @@ from kerasbio.errors import KerasbioError
 
 
 class FiniteStage(Stage):
+    """Lets a step pass only if all its gradients are finite."""
+
     order = 1
 
     def __init__(self, optimizer):

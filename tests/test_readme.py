@@ -1,0 +1,81 @@
+"""Every command and every program in the README does what it says."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasbio.recipes import RECIPES
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+SMALL = ("--epochs", "1", "--samples", "64")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
+
+
+def run(words, folder):
+    done = subprocess.run(words, capture_output=True, text=True, cwd=folder, timeout=600)
+    assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_commands_of_kerasbio(tmp_path):
+    """In the README's order, where a command may use what one before it wrote."""
+    random = np.random.default_rng(0)
+    for label in ("healthy", "ill"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for subject in range(12):
+            pixels = random.integers(0, 256, (40, 40), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / f"images/{label}/{label}{subject}_1.png")
+    for command in COMMANDS:
+        words = shlex.split(command)
+        if words[0] == "make":
+            continue
+        assert words[0] == "kerasbio", command
+        small = SMALL if words[1] == "train" and len(words) == 3 else ()
+        said = run([BIN / "kerasbio", *words[1:], *small], tmp_path)
+        publish = re.search(r"to publish: (.*)", said)
+        if small:
+            # Too small to be published: done as the command says.
+            assert publish is not None
+            run(["sh", "-c", publish[1]], tmp_path)
+
+
+def test_make_commands(tmp_path):
+    commands = {command for command in COMMANDS if command.startswith("make")}
+    assert commands == {"make demo", "make test"}
+    assert "pytest" in run(["make", "-n", "test"], ROOT)
+    if Path(sys.prefix) != ROOT / ".venv":
+        pytest.skip("make demo would set up an environment of its own")
+    said = run(["make", "demo", f"DEMO={' '.join(SMALL)}", f"OUTPUT={tmp_path}"], ROOT)
+    assert "installing" not in said
+    assert "beside the best baseline" in said and "loaded and called in a fresh process" in said
+    assert (tmp_path / "runs/image-diagnosis/lenet5-1/report.html").is_file()
+    assert said.splitlines()[-1].startswith("kerasbio: open") and "report.html" in said
+
+
+@pytest.mark.parametrize("program", blocks("python"))
+def test_programs(program, tmp_path):
+    run([sys.executable, "-c", program], tmp_path)
+
+
+def test_every_recipe_is_in_the_table():
+    listed = re.findall(r"^\| `([\w-]+)` \|", README, re.M)
+    assert listed == [recipe.name for recipe in RECIPES]
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
