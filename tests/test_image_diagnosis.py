@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasbio.datasets.radiographs import Radiographs
+
 KERASBIO = str(Path(sys.executable).with_name("kerasbio"))
 
 
@@ -127,3 +129,20 @@ def test_lenet5_learns(tmp_path, seed):
     assert 0.65 <= value["baseline"] <= 0.90
     assert found["margin"]["value"] >= 0.05 and found["margin"]["low"] > 0.02
     assert (tmp_path / "saved_models/image-diagnosis/1/saved_model.pb").is_file()
+
+
+def test_shuffled_labels_are_chance(tmp_path):
+    cases = Radiographs(2000, seed=5)
+    labels = np.random.default_rng(0).permutation(len(np.unique(cases.subjects)))
+    (tmp_path / "images").mkdir()
+    rows = ["file,label,subject"]
+    for i, (subject, case) in enumerate(zip(cases.subjects, cases, strict=True)):
+        Image.fromarray(case["image"][..., 0].astype(np.uint16)).save(tmp_path / f"images/{i}.png")
+        rows.append(f"{i}.png,class {labels[int(subject[1:])] % 5},{subject}")
+    (tmp_path / "images/labels.csv").write_text("\n".join(rows) + "\n")
+    words = ("train", "image-diagnosis", "--data", "images", "--epochs", "40", "--name", "a")
+    kerasbio(*words, cwd=tmp_path)
+    found = json.loads((tmp_path / "runs/image-diagnosis/a/scores.json").read_text())
+    assert found["subjects"] >= 400
+    assert found["scores"]["network"]["auroc"]["value"] == pytest.approx(0.5, abs=0.05)
+    assert found["scores"]["baseline"]["auroc"]["value"] == pytest.approx(0.5, abs=0.05)
