@@ -125,7 +125,7 @@ class Radiographs:
         body = np.random.default_rng((self.seed, 1, subject))
         moment = np.random.default_rng((self.seed, 2, subject, visit))
         lesion = self._lesion(label, body)
-        sign = body.choice([-1, 1])
+        sign = int(body.choice([-1, 1]))
         shift = moment.normal(0, 12, size=2) - (sign * LUNG, 0)
         thickness = self._thorax(body, shift, sign, lesion, breath=moment.normal(0, 4))
         counts = moment.poisson(self.expected_counts(thickness))
