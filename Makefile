@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test test-all lint demo
+.PHONY: demo test test-all lint bench
 
 # What the demonstration trains with and where it writes; tests make it small.
 DEMO ?= --minutes 2
@@ -25,6 +25,10 @@ test-all: .venv/ready lint
 	@echo "kerasbio: running all tests, the slow ones too"
 	@$(BIN)/python -m pytest -q -m ""
 
+bench: .venv-bench/ready
+	@for program in benchmarks/*.py; do case $$program in */harness.py) ;; *) \
+	.venv-bench/bin/python $$program || exit 1;; esac; done
+
 lint: .venv/ready
 	@echo "kerasbio: checking style and types"
 	@$(BIN)/ruff check .
@@ -40,4 +44,11 @@ lint: .venv/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all]'
 	@# tf-agents' own pins are stale and would keep it off Python 3.12.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps tf-agents==0.19.0
+	@touch $@
+
+.venv-bench/ready: setup.cfg pyproject.toml benchmarks/requirements.txt
+	@echo "kerasbio: installing the peers into .venv-bench (once)"
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check \
+	-r benchmarks/requirements.txt -e .
 	@touch $@

@@ -1,5 +1,6 @@
 """The wheel holds one package, works beside its dependencies, and make knows its Pythons."""
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,24 @@ def test_the_unpacked_wheel_is_what_runs(wheel, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(str(tmp_path / "site")) == 3 and "build_lenet5" in done.stdout
+
+
+def test_names_are_public_and_load_nothing():
+    tree = ast.parse((ROOT / "kerasbio/__init__.py").read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    declared = {alias.asname: node.module for node in imports for alias in node.names}
+    del declared[None]
+    code = (
+        "import sys, kerasbio\n"
+        "names = dir(kerasbio)\n"
+        "assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules)\n"
+        "for name, module in kerasbio._MODULES.items():\n"
+        "    assert name in names and getattr(kerasbio, name).__module__.startswith(module), name\n"
+        "print(kerasbio._MODULES)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert ast.literal_eval(done.stdout) == declared
 
 
 @pytest.mark.large

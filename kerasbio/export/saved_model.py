@@ -4,7 +4,7 @@ import importlib.metadata
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,10 +37,10 @@ class Signature(NamedTuple):
 
 def export_model(
     model: keras.Model,
-    directory: Path,
+    directory: Path | str,
     signatures: dict[str, Signature],
     examples: dict[str, np.ndarray],
-    metadata: dict[str, Any],
+    metadata: Mapping[str, Any] | None = None,
 ) -> Path:
     """Export a model as the next version in a directory, if it passes the gate.
 
@@ -59,6 +59,7 @@ def export_model(
         KerasbioError: If a rule of the gate is broken, or the disk refuses; nothing is published
             and nothing that was there is touched.
     """
+    directory = Path(directory)
     staging = directory / f"{STAGING}{os.getpid()}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,9 @@ def export_model(
         expected = _write(model, staging, signatures, examples)
         extra = staging / "assets.extra"
         extra.mkdir()
-        (extra / "kerasbio.json").write_text(json.dumps(_describe(signatures, metadata), indent=2))
+        (extra / "kerasbio.json").write_text(
+            json.dumps(_describe(signatures, metadata or {}), indent=2)
+        )
         write_warmup(extra, directory.name, signatures, examples)
         check_files(staging, {name: s.batched for name, s in signatures.items()})
         check_in_fresh_process(staging, examples, expected)
@@ -82,12 +85,12 @@ def export_model(
 
 def export_classifier(
     model: keras.Model,
-    directory: Path,
+    directory: Path | str,
     *,
     prepare: keras.layers.Layer | None,
     classes: Sequence[str],
     examples: np.ndarray,
-    metadata: dict[str, Any],
+    metadata: Mapping[str, Any] | None = None,
 ) -> Path:
     """Export a classifier that answers `probabilities` to raw inputs, and `logits` on request.
 
@@ -125,7 +128,7 @@ def export_classifier(
         directory,
         {"serving_default": Signature(probabilities, spec), "logits": Signature(logits, spec)},
         {tensor.name: np.asarray(examples, np.float32)},
-        {**metadata, "classes": list(classes)},
+        {**(metadata or {}), "classes": list(classes)},
     )
 
 
@@ -151,7 +154,7 @@ def _write(
     return expected
 
 
-def _describe(signatures: dict[str, Signature], metadata: dict[str, Any]) -> dict[str, Any]:
+def _describe(signatures: dict[str, Signature], metadata: Mapping[str, Any]) -> dict[str, Any]:
     inputs = {
         name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
         for name, spec in signatures["serving_default"].inputs.items()
