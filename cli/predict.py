@@ -34,6 +34,8 @@ def predict(saved_model: Path, inputs: tuple[Path, ...], form: str, output: Path
         raise click.UsageError("--output needs --format csv or --format json")
     if output is not None and output.exists():
         raise KerasbioError(f"{output} exists: choose another --output")
+    if output is not None and not output.parent.is_dir():
+        raise KerasbioError(f"{output.parent} is no folder: make it, or choose another --output")
     path = find_version(saved_model)
 
     import_tensorflow()

@@ -2,7 +2,7 @@
 
 import click
 
-from kerasbio.recipes.options import training_options
+from kerasbio.recipes.options import Finite, training_options
 from kerasbio.training.options import RunOptions
 
 
@@ -19,14 +19,14 @@ from kerasbio.training.options import RunOptions
     "--difficulty",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(0.1, 10),
+    type=Finite(0.1, 10),
     help="Of the synthetic images: higher is fainter.",
 )
 @click.option(
     "--shading",
     default=0.1,
     show_default=True,
-    type=click.FloatRange(0, 1),
+    type=Finite(0, 1),
     help="Even out brightness over this share of the image's side; 0 keeps it.",
 )
 def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: float) -> None:

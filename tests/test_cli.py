@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from kerasbio.cli.main import main
 from kerasbio.recipes import RECIPES
 
 KERASBIO = str(Path(sys.executable).with_name("kerasbio"))
-HEAVY = ("tensorflow", "keras", "tf_keras", "numpy", "matplotlib")
+HEAVY = ("tensorflow", "keras", "tf_keras", "numpy", "rich", "matplotlib")
 #: Runs the command and says on the last line what it loaded and what processor time it took.
 CHILD = f"""
 import os, sys
@@ -104,8 +105,12 @@ def test_every_recipe_takes_the_shared_options():
         (["predict"], "Missing argument"),
         (["predict", "a", "b", "--output", "c"], "--output needs --format csv or --format json"),
         (["train", "image-diagnosis", "--learning-rate", "nan"], "not a finite number"),
+        (["train", "image-diagnosis", "--learning-rate", "inf"], "not a finite number"),
         (["train", "image-diagnosis", "--learning-rate", "0"], "not in the range"),
+        (["train", "image-diagnosis", "--learning-rate", "-1"], "not in the range"),
         (["train", "image-diagnosis", "--epochs", "0"], "not in the range"),
+        (["train", "image-diagnosis", "--shading", "nan"], "not a finite number"),
+        (["train", "image-diagnosis", "--difficulty", "nan"], "not a finite number"),
         (["train", "image-diagnosis", "--clip-norm", "1", "--clip-value", "1"], "--clip-value"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -141,7 +146,8 @@ def test_doctor(tmp_path):
 def test_doctor_sees_the_users_environment(tmp_path):
     environment = {"TF_USE_LEGACY_KERAS": "1", "KERAS_BACKEND": "jax"}
     done = kerasbio("doctor", cwd=tmp_path, environment=environment)
-    assert "TF_USE_LEGACY_KERAS=1" in done.stdout and "legacy Keras: unset it" in done.stdout
+    assert re.search("^legacy Keras +warning +TF_USE_LEGACY_KERAS=1$", done.stdout, re.MULTILINE)
+    assert "legacy Keras: unset it" in done.stdout
     assert "KERAS_BACKEND=jax" in done.stdout and "unset KERAS_BACKEND" in done.stdout
 
 

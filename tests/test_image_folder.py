@@ -137,6 +137,13 @@ def test_broken_images(folder, content, words):
     refused(folder, *words)
 
 
+def test_a_truncated_tiff_is_one_error_and_no_warning(folder):
+    bad = folder / "benign" / "bad_0.tif"
+    Image.fromarray(RAMP).save(bad, compression="tiff_lzw")
+    bad.write_bytes(bad.read_bytes()[: bad.stat().st_size // 2])
+    refused(folder, "bad_0.tif", "replace or remove")
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_non_finite_image(folder, value):
     pixels = RAMP.astype(np.float32)

@@ -14,7 +14,7 @@ from kerasbio.errors import KerasbioError
 from kerasbio.export import export_classifier
 from kerasbio.layers.prepare_images import PrepareImages, prepare_image
 from kerasbio.models.cnn import build_lenet5
-from kerasbio.serving.predict import open_saved_model, predict_files
+from kerasbio.serving.predict import BATCH, open_saved_model, predict_files
 from tests.test_cli import kerasbio
 
 CLASSES = ("healthy", "ill", "unclear")
@@ -75,6 +75,7 @@ def test_numbers_are_the_models(network, files, rows):
             pixels = np.asarray(image).astype(np.float32)[..., None]
         logits = network(prepare_image(pixels, 32, 0.1)[None])
         np.testing.assert_allclose(numbers(row), keras.ops.softmax(logits)[0], atol=1e-5)
+        assert sum(numbers(row)) == pytest.approx(1, abs=1e-5)
         assert row["class"] == max(CLASSES, key=row.get)
 
 
@@ -83,6 +84,12 @@ def test_company_does_not_change_a_prediction(export, files, rows):
     for path, row in zip(files, rows, strict=True):
         (alone,) = predict_files(model, [path])
         np.testing.assert_allclose(numbers(alone), numbers(row), atol=1e-6)
+    many = predict_files(model, [files[0]] * (BATCH + 1) + files[1:])
+    expected = [rows[0]] * (BATCH + 1) + rows[1:]
+    assert [row["file"] for row in many] == [row["file"] for row in expected]
+    np.testing.assert_allclose(
+        [numbers(row) for row in many], [numbers(row) for row in expected], atol=1e-6
+    )
 
 
 def test_no_keras_is_needed(export, files, rows):
@@ -99,15 +106,15 @@ def test_no_keras_is_needed(export, files, rows):
         np.testing.assert_allclose(numbers(row), numbers(other), atol=1e-6)
 
 
-def test_table_csv_and_json_agree(folder, export, files, rows):
+def test_table_csv_and_json_agree(folder, export, files, rows, tmp_path):
     names = [path.name for path in files]
     table = kerasbio("predict", "shelf", *names, cwd=folder).stdout.splitlines()
     assert table[0].split() == ["file", "class", *CLASSES] and len(table) == 6
     as_json = kerasbio("predict", "shelf/1", *names, "--format", "json", cwd=folder).stdout
-    kerasbio("predict", "shelf", *names, "--format", "csv", "--output", "p.csv", cwd=folder)
-    with (folder / "p.csv").open() as file:
+    output = tmp_path / "p.csv"
+    kerasbio("predict", "shelf", *names, "--format", "csv", "--output", str(output), cwd=folder)
+    with output.open() as file:
         as_csv = list(csv.DictReader(file))
-    (folder / "p.csv").rename(folder.with_name("kept.csv"))
     for line, one, other, row in zip(table[1:], json.loads(as_json), as_csv, rows, strict=True):
         assert line.split()[1] == one["class"] == other["class"] == row["class"]
         np.testing.assert_allclose(numbers(one), numbers(row), atol=1e-6)
@@ -139,13 +146,42 @@ def test_the_highest_version_answers(export, tmp_path):
         open_saved_model(tmp_path / "10")
 
 
-@pytest.mark.parametrize("damage", ["zero bytes", "truncated", "text", "missing"])
+@pytest.mark.parametrize("damage", ["zero bytes", "truncated", "corrupt", "text", "missing"])
 def test_a_bad_file_is_named(folder, export, tmp_path, damage):
     bad = tmp_path / "bad.png"
     whole = (folder / "a.png").read_bytes()
-    content = {"zero bytes": b"", "truncated": whole[: len(whole) // 2], "text": b"file,label\n"}
+    content = {
+        "zero bytes": b"",
+        "truncated": whole[: len(whole) // 2],
+        "corrupt": whole[:500] + bytes(40) + whole[540:],
+        "text": b"file,label\n",
+    }
     if damage in content:
         bad.write_bytes(content[damage])
     with pytest.raises(KerasbioError, match=r"bad\.png") as error:
         predict_files(open_saved_model(export), [folder / "a.png", bad])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "file", "said"),
+    [
+        ("shelf/7", "a.png", "shelf/7 is not a folder: give one that holds a SavedModel"),
+        (".", "a.png", ". holds no SavedModel: give saved_models/NAME/VERSION, or a run"),
+        ("shelf", "absent.png", "absent.png cannot be read (No such file or directory)"),
+    ],
+)
+def test_the_command_answers_errors_in_one_line(folder, export, model, file, said):
+    done = kerasbio("predict", model, "a.png", file, cwd=folder)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith(f"Error: {said}") and done.stderr.count("\n") == 1
+
+
+def test_a_class_may_be_called_class(network, folder, tmp_path):
+    classes = ("file", "class", "unclear")
+    raw = np.random.default_rng(1).uniform(0, 255, (2, 32, 32, 1))
+    path = export_classifier(network, tmp_path, prepare=None, classes=classes, examples=raw)
+    Image.fromarray(raw[0, ..., 0].astype(np.uint8)).save(tmp_path / "x.png")
+    (row,) = predict_files(open_saved_model(path), [tmp_path / "x.png"])
+    assert list(row) == ["file", "class", "class file", "class class", "unclear"]
+    assert row["file"].endswith("x.png") and row["class"] in classes

@@ -34,6 +34,8 @@ def read_image(path: Path | str) -> np.ndarray:
         if path.stat().st_size == 0:
             raise KerasbioError(f"{path} is empty (0 bytes): replace or remove it")
         with warnings.catch_warnings():
+            # Of a broken file Pillow warns, and then fails: one line is enough.
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 pages = getattr(image, "n_frames", 1)
@@ -54,7 +56,7 @@ def read_image(path: Path | str) -> np.ndarray:
     except OSError as error:
         reason = error.strerror or str(error)
         raise KerasbioError(f"{path} cannot be read ({reason}): replace or remove it") from None
-    except (SyntaxError, ValueError, EOFError, struct.error) as error:
+    except (SyntaxError, TypeError, ValueError, EOFError, struct.error) as error:
         raise KerasbioError(f"{path} is broken ({error}): replace or remove it") from None
     if not np.isfinite(pixels).all():
         raise KerasbioError(f"{path} holds NaN or infinity: replace or remove it")

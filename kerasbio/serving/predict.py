@@ -86,9 +86,14 @@ def predict_files(model: Served, files: Sequence[Path | str]) -> list[dict[str, 
         if classes is None or len(classes) != answer.shape[-1]:
             classes = tuple(f"class {k}" for k in range(answer.shape[-1]))
         for name, row in zip(names, answer, strict=True):
-            found = {key: float(p) for key, p in zip(classes, row, strict=True)}
+            found = {column(key): float(p) for key, p in zip(classes, row, strict=True)}
             rows.append({"file": name, "class": classes[int(np.argmax(row))], **found})
     return rows
+
+
+def column(name: str) -> str:
+    """Return the key of a class's probability, which `file` and `class` themselves cannot be."""
+    return f"class {name}" if name in ("file", "class") else name
 
 
 def _batches(model: Served, files: Sequence[Path | str]) -> Iterator[tuple[list[str], np.ndarray]]:
