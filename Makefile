@@ -1,6 +1,10 @@
 # Each target sets up all that it needs in .venv; a second run installs nothing again.
 PYTHON ?= python3
 BIN := .venv/bin
+# Python compiles what it imports: to compile all that is installed would take longer.
+PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
+# A file of tests stays in one of the processes, so that its fixtures are made once.
+PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
 
 .PHONY: demo test test-all lint bench
 
@@ -19,11 +23,11 @@ demo: .venv/ready
 
 test: .venv/ready lint
 	@echo "kerasbio: running the tests"
-	@$(BIN)/python -m pytest -q
+	@$(PYTEST)
 
 test-all: .venv/ready lint
 	@echo "kerasbio: running all tests, the slow ones too"
-	@$(BIN)/python -m pytest -q -m ""
+	@$(PYTEST) -m ""
 
 bench: .venv-bench/ready
 	@for program in benchmarks/*.py; do case $$program in */harness.py) ;; *) \
@@ -40,15 +44,14 @@ lint: .venv/ready
 	echo "kerasbio needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is another:" \
 	"name one with make PYTHON=python3.12"; exit 1; }
 	@echo "kerasbio: installing into .venv (once; 2.9 GB, about two minutes)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all]'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/$(PIP) -e '.[all]'
 	@# tf-agents' own pins are stale and would keep it off Python 3.12.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps tf-agents==0.19.0
+	@$(BIN)/$(PIP) --no-deps tf-agents==0.19.0
 	@touch $@
 
 .venv-bench/ready: setup.cfg pyproject.toml benchmarks/requirements.txt
 	@echo "kerasbio: installing the peers into .venv-bench (once)"
-	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check \
-	-r benchmarks/requirements.txt -e .
+	@.venv-bench/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-bench
+	@.venv-bench/bin/$(PIP) -r benchmarks/requirements.txt -e .
 	@touch $@

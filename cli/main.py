@@ -1,6 +1,9 @@
 """The `kerasbio` command."""
 
 import os
+import signal
+import sys
+import threading
 
 import click
 
@@ -26,6 +29,9 @@ def main(context: click.Context, debug: bool) -> None:
     context.obj = {"backend": os.environ.get("KERAS_BACKEND")}
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if threading.current_thread() is threading.main_thread():
+        # What an export has half written is removed on the way out.
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 for command in (recipes, models, train, predict, sample, doctor, completion):

@@ -11,6 +11,7 @@ import click
 from kerasbio.cli.table import print_table
 from kerasbio.errors import KerasbioError
 from kerasbio.quiet import import_tensorflow
+from kerasbio.serving.versions import exports_of, versions
 
 
 @click.command()
@@ -63,20 +64,12 @@ def find_version(path: Path) -> Path:
         return path
     if not path.is_dir():
         raise KerasbioError(f"{path} is not a folder: give one that holds a SavedModel")
-    scores = path / "scores.json"
-    if scores.is_file():
-        try:
-            export = json.loads(scores.read_text()).get("export")
-        except ValueError:
-            raise KerasbioError(f"{scores} is damaged: give the folder of the export") from None
-        if export:
-            return find_version(Path(export))
-    versions = [p for p in path.iterdir() if p.name.isdigit() and (p / "saved_model.pb").is_file()]
-    if not versions:
+    found = exports_of(path) if (path / "options.json").is_file() else versions(path)
+    if not found:
         raise KerasbioError(
             f"{path} holds no SavedModel: give saved_models/NAME/VERSION, or a run with an export"
         )
-    return max(versions, key=lambda version: int(version.name))
+    return found[-1]
 
 
 def _cell(value: Any) -> str:

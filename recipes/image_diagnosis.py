@@ -39,7 +39,14 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: 
     import numpy as np
 
     from kerasbio import baselines
-    from kerasbio.datasets.cases import Mapped, limit, shift_image, split, to_dataset
+    from kerasbio.datasets.cases import (
+        Mapped,
+        fingerprint,
+        limit,
+        shift_image,
+        split,
+        to_dataset,
+    )
     from kerasbio.datasets.image_folder import ImageFolder
     from kerasbio.datasets.radiographs import Radiographs
     from kerasbio.layers.prepare_images import PrepareImages, prepare_image
@@ -51,15 +58,18 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: 
     from kerasbio.training.run import open_run
 
     options = options.with_defaults(
-        epochs=120, batch_size=128, samples=10_000, optimizer="adam", schedule="cosine",
+        epochs=120, batch_size=128, optimizer="adam", schedule="cosine",
         learning_rate=4.0, warmup_epochs=2.0,
+        samples=None if options.data else 10_000,
     ).for_dry_run()  # fmt: skip
     seed_everything(options.seed)
 
     # Data: raw images, prepared here once as the exported model will prepare them.
     if options.data:
-        raw = limit(ImageFolder(options.data), options.samples, options.seed)
+        folder = ImageFolder(options.data)
+        raw, known = limit(folder, options.samples, options.seed), folder.notes
     else:
+        known = [SIMULATED]
         raw = Radiographs(options.samples, size=size, difficulty=difficulty, seed=options.seed)
     cases = Mapped(raw, lambda image: prepare_image(image, size, shading))
     training, validation, test = split(cases, (0.6, 0.15, 0.25), options.seed)
@@ -70,7 +80,7 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: 
         f"{people[0]} subjects to train, {people[1]} to choose the epoch, {people[2]} to test"
     )
 
-    with open_run("image-diagnosis", options, "lenet5") as run:
+    with open_run("image-diagnosis", options, "lenet5", fingerprint(cases)) as run:
         click.echo(f"run: {run.path}")
         click.echo(f"data: {data}")
         model = build_lenet5(
@@ -127,6 +137,6 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: 
                 ("Data", data),
             ],
             data=data,
-            notes=notes if options.data else [SIMULATED, *notes],
+            notes=[*known, *notes],
         )
         click.echo(f"run: {run.path}")

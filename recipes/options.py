@@ -32,7 +32,9 @@ CLIPS = ("clip_norm", "clip_variable_norm", "clip_value")
 OPTIONS = (
     click.option("--epochs", type=COUNT, help="Passes over the training cases."),
     click.option("--batch-size", type=COUNT, help="Cases per update."),
-    click.option("--samples", type=COUNT, help="Cases to generate, or the most to read."),
+    click.option(
+        "--samples", type=COUNT, help="Cases to generate, or the most to read of your own."
+    ),
     click.option("--learning-rate", type=POSITIVE, help="Factor on the optimizer's own rate."),
     click.option(
         "--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), help="Default: the recipe's."

@@ -1,6 +1,9 @@
 """What follows the evaluation of any classifier: scores, export, model card, report."""
 
+import hashlib
 import json
+import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +29,8 @@ def finish_classification(
     """Write scores, export through the gate, and write model card and report of a run.
 
     The model is published into `saved_models/` if its score lies above its best baseline's and
-    the run was no trial; else it is exported into the run's directory.
+    the run was no trial; else it is exported into the run's directory. A resumed run whose
+    weights are already exported is not exported again.
 
     Args:
         run: The `Run`.
@@ -43,22 +47,28 @@ def finish_classification(
     from kerasbio.export import export_classifier
     from kerasbio.report.card import write_model_card
     from kerasbio.report.classification import headline, write_classification_report
+    from kerasbio.serving.versions import describe, exports_of, versions
 
     result = headline(comparison, names)
     click.echo(result)
     for note in notes:
         click.echo(f"note: {note}")
-    published = comparison.beats_baseline and not run.options.is_smoke
+    publish = comparison.beats_baseline and not run.options.is_smoke
     shelf = Path(run.options.output) / "saved_models" / run.recipe
-    export = export_classifier(
-        model,
-        shelf if published else run.path / "export",
-        prepare=prepare,
-        classes=comparison.classes,
-        examples=raw,
-        metadata={"recipe": run.recipe, "run": run.name},
-    )
-    scores = {**json.loads(comparison.to_json()), "export": str(export.resolve())}
+    weights = _hash(model)
+    before = [path for path in exports_of(run.path) if describe(path).get("weights") == weights]
+    if before:
+        export = Path(os.path.relpath(before[-1]))
+    else:
+        export = export_classifier(
+            model,
+            shelf if publish else run.path / "export",
+            prepare=prepare,
+            classes=comparison.classes,
+            examples=raw,
+            metadata={"recipe": run.recipe, "run": run.name, "weights": weights},
+        )
+    scores = {**json.loads(comparison.to_json()), "export": os.path.relpath(export, run.path)}
     run.write("scores.json", json.dumps(scores, indent=2) + "\n")
     channels = images.shape[-1]
     write_model_card(
@@ -87,10 +97,22 @@ def finish_classification(
         notes=notes,
         names=names,
     )
-    if not published:
+    if export.resolve().parent != shelf.resolve():
         why = "a trial run" if run.options.is_smoke else "not above its baseline"
-        taken = [int(p.name) for p in shelf.glob("*") if p.name.isdigit()]
+        taken = [int(path.name) for path in versions(shelf)]
         target = shelf / str(max(taken, default=0) + 1)
-        click.echo(f"not published ({why}); to publish: mkdir -p {shelf} && mv {export} {target}")
-    click.echo(f"export: {export}, loaded and called in a fresh process as TensorFlow Serving does")
+        make = shlex.join(["mkdir", "-p", str(shelf)])
+        move = shlex.join(["mv", str(export), str(target)])
+        click.echo(f"not published ({why}); to publish: {make} && {move}")
+    how = (
+        "as before" if before else "loaded and called in a fresh process as TensorFlow Serving does"
+    )
+    click.echo(f"export: {export}, {how}")
     click.echo(f"report: {report}")
+
+
+def _hash(model: Any) -> str:
+    content = hashlib.sha256()
+    for weight in model.get_weights():
+        content.update(weight.tobytes())
+    return content.hexdigest()

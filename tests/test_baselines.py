@@ -61,6 +61,22 @@ def test_features_are_finite_for_any_size(shape):
     assert features.shape == (3, 256 + 13 + 32 + 160 + 576) and np.isfinite(features).all()
 
 
+@pytest.mark.parametrize("smallest", [1, 2, 3])
+def test_few_subjects_are_enough(smallest):
+    subjects = np.arange(smallest + 20)
+    labels = (subjects >= smallest).astype(int)
+    images = np.random.default_rng(0).normal(size=(len(labels), 16, 16, 1))
+    model = baselines.fit_image_baseline(images, labels, subjects)
+    assert model.predict_proba(images).shape == (len(labels), 2)
+
+
+def test_features_of_many_images_are_those_of_each(monkeypatch):
+    images = np.random.default_rng(0).normal(size=(7, 16, 16, 1))
+    whole = baselines.image_features(images)
+    monkeypatch.setattr(baselines, "CHUNK", 3)
+    np.testing.assert_array_equal(baselines.image_features(images), whole)
+
+
 def test_baseline_and_oracle_learn_what_is_easy():
     random = np.random.default_rng(0)
     labels = np.arange(120) % 2

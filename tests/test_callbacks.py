@@ -162,16 +162,49 @@ def test_rate_scales_what_the_weights_do(data):
     np.testing.assert_allclose(half[0], plain[0] / 2, rtol=1e-4)
 
 
-def test_base_survives_a_fit_that_broke_off(data):
-    class Break(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            raise RuntimeError("broken off")
+class Break(keras.callbacks.Callback):
+    """Ends a fit as Ctrl-C does, so that no callback comes to `on_train_end`."""
 
+    def on_train_batch_end(self, batch, logs=None):
+        raise KeyboardInterrupt
+
+
+def break_off(model, data, *callbacks):
+    with pytest.raises(KeyboardInterrupt):
+        step(model, data, [*callbacks, Break()])
+
+
+def test_base_survives_a_fit_that_broke_off(data):
     model = linear(1e-3)
-    with pytest.raises(RuntimeError, match="broken off"):
-        step(model, data, [LearningRateSchedule("constant", warmup_epochs=4), Break()])
+    break_off(model, data, LearningRateSchedule("constant", warmup_epochs=4))
+    assert float(model.optimizer.learning_rate) == pytest.approx(2.5e-4)
     seen = rates(model, data, LearningRateSchedule("constant"))
     np.testing.assert_allclose(seen, 1e-3, rtol=1e-6)
+
+
+def test_a_fit_that_broke_off_leaves_nothing_on(data):
+    model, plain = normalized(), normalized()
+    break_off(
+        model,
+        data,
+        BatchNormalizationControl(freeze_at=1),
+        GradientClipping(norm=1e-3),
+        LearningRateSchedule("cosine", warmup_epochs=4),
+        GradientHealth(),
+    )
+    model.set_weights(plain.get_weights())
+    expected = step(plain, data, epochs=3)
+    for change, other in zip(step(model, data, epochs=3), expected, strict=True):
+        np.testing.assert_allclose(change, other, rtol=1e-5)
+    np.testing.assert_allclose(statistics(model), statistics(plain), rtol=1e-5)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+
+
+def test_a_rate_set_after_a_fit_that_broke_off_holds(data):
+    model = linear(1e-3)
+    break_off(model, data, LearningRateSchedule("constant", warmup_epochs=4))
+    model.optimizer.learning_rate = 5e-4
+    np.testing.assert_allclose(rates(model, data, LearningRateSchedule("constant")), 5e-4)
 
 
 def test_wrong_schedules(data):
@@ -256,12 +289,39 @@ def test_health_measures_the_gradient_before_clipping(data):
     assert next(iter(norms.values())) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize(("epochs", "points"), [(5, 20), (10, 20), (300, 24)])
+@pytest.mark.parametrize(("epochs", "points"), [(1, 4), (4, 16), (5, 20), (10, 20), (300, 24)])
 def test_health_points(data, epochs, points):
     health = GradientHealth()
     step(linear(1e-6), data, [health], batch_size=3, epochs=epochs)
     assert len(health.history) == points
     assert health.history[0][0] == 1
+
+
+def test_health_tells_layers_of_one_name_apart(data):
+    def encoder(name):
+        inputs = keras.Input((FEATURES,))
+        return keras.Model(inputs, keras.layers.Dense(1, name="dense")(inputs), name=name)
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((FEATURES,))
+    faint = keras.layers.Rescaling(1e-9)(encoder("a")(inputs))
+    model = keras.Model(inputs, keras.layers.Add()([faint, encoder("b")(inputs)]))
+    model.compile(keras.optimizers.SGD(1e-6), "mse")
+    health = GradientHealth()
+    step(model, data, [health])
+    norms = list(health.history[0][1].values())
+    assert len(norms) == 2 and norms[0] < 1e-6 * norms[1]
+    assert "vanish in" in health.verdict
+
+
+def test_health_with_several_steps_a_call(data):
+    model = linear(1e-6)
+    model.compile(keras.optimizers.SGD(1e-6), "mse", steps_per_execution=4)
+    health = GradientHealth()
+    step(model, data, [health], batch_size=1, epochs=10)
+    # Of 120 steps every 6th is due, and the last of a call of four is measured next.
+    found = [at for at, _ in health.history]
+    assert found[:4] == [4, 12, 16, 24] and len(found) == 20
 
 
 def test_health_names_the_layer_and_the_remedy(data):

@@ -36,7 +36,6 @@ def kerasbio(*words, cwd=None, environment=()):
         text=True,
         cwd=cwd,
         env={**os.environ, **dict(environment)},
-        timeout=300,
     )
 
 
@@ -61,15 +60,25 @@ LIGHT = [(*path, "--help") for path in commands(main)]
 LIGHT += [("recipes",), ("models",), ("completion", "bash"), ("--version",)]
 
 
+def allowed_seconds():
+    """0.3 s of processor time, where Python and click alone take at most 0.1; else in proportion.
+
+    A machine that others crowd counts their time as ours.
+    """
+    code = "import os, click; times = os.times(); print(times.user + times.system)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return 0.3 * max(1.0, float(done.stdout) / 0.1)
+
+
 @pytest.mark.parametrize("words", LIGHT, ids=" ".join)
 def test_light_commands_load_nothing_and_are_quick(words):
-    runs = [observed(*words)]
-    # What else the machine does adds to the time: the best of three counts.
-    while min(seconds for _, _, seconds, _ in runs) >= 0.3 and len(runs) < 3:
-        runs.append(observed(*words))
-    said, code, _, loaded = runs[0]
-    assert said and code == 0 and loaded == []
-    assert min(seconds for _, _, seconds, _ in runs) < 0.3
+    for _ in range(3):
+        allowed = allowed_seconds()
+        said, code, seconds, loaded = observed(*words)
+        assert said and code == 0 and loaded == []
+        if seconds < allowed:
+            return
+    pytest.fail(f"{seconds:.2f} s of processor time, three times; {allowed:.2f} are allowed")
 
 
 def test_listings_are_complete():

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import time
 
 import keras
 import numpy as np
@@ -131,6 +132,61 @@ def test_half_precision_is_refused(tmp_path):
 def test_output_without_batch_is_refused(tmp_path):
     said = refused(tmp_path, lambda x: {"y": tf.reduce_sum(x)})
     assert "a batch dimension: output y of serving_default is []" in said
+
+
+def test_a_signature_that_changes_the_model_is_refused(tmp_path):
+    normalize = keras.layers.BatchNormalization()
+    model = keras.Sequential([keras.Input((4,)), normalize])
+    said = refused(tmp_path, lambda x: {"y": model(x, training=True)}, model=model)
+    assert "signatures that change nothing: AssignVariableOp in" in said
+
+
+def test_cases_that_depend_on_one_another_are_refused(tmp_path):
+    said = refused(tmp_path, lambda x: {"y": x * tf.cast(tf.shape(x)[0], tf.float32)})
+    assert "output y of serving_default depends on the other cases of a batch" in said
+
+
+def test_an_answer_of_another_shape_is_refused(tmp_path):
+    def function(x):
+        return {"y": x if tf.executing_eagerly() else x[:, :1]}
+
+    assert "output y of serving_default differs" in refused(tmp_path, function)
+
+
+def test_an_output_of_unknown_rank_is_refused(tmp_path):
+    def function(x):
+        return {"y": tf.reshape(x, tf.concat([tf.shape(x), tf.ones(tf.shape(x)[1], "int32")], 0))}
+
+    assert "output y of serving_default is of unknown rank" in refused(tmp_path, function)
+
+
+def test_a_preparation_may_have_weights_and_inputs_may_be_integers(tmp_path):
+    inputs = keras.Input((3,), dtype="int32", name="tokens")
+    embedded = keras.layers.Flatten()(keras.layers.Embedding(5, 2)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2)(embedded))
+    tokens = np.array([[0, 1, 2], [4, 3, 2]])
+    path = export_classifier(
+        model, tmp_path / "a", prepare=None, classes="ab", examples=tokens, metadata={}
+    )
+    signature = tf.saved_model.load(str(path)).signatures["serving_default"]
+    assert signature.structured_input_signature[1]["tokens"].dtype == tf.int32
+    scale = keras.layers.Normalization()
+    scale.adapt(np.arange(8.0).reshape(2, 4))
+    path = export_classifier(
+        dense(), tmp_path / "b", prepare=scale, classes="a", examples=np.ones((2, 4)), metadata={}
+    )
+    assert (path / "saved_model.pb").is_file()
+
+
+def test_what_a_killed_export_left_is_swept(tmp_path):
+    for name, age in ((".staging-old", 2 * 24 * 3600), (".staging-new", 60)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, times=(time.time() - age,) * 2)
+    signature = Signature(lambda x: {"y": x + 1}, {"x": tf.TensorSpec((None, 4), name="x")})
+    examples = {"x": np.ones((2, 4), np.float32)}
+    path = export_model(dense(), tmp_path, {"serving_default": signature}, examples)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".staging-new", "1"]
+    assert path.stat().st_mode & 0o777 == 0o755
 
 
 def test_absolute_device_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerasbio.datasets.cases import split
 from kerasbio.training.checkpoint import CheckpointStore
 from kerasbio.training.guard import NonFiniteError
 from tests.tiny_run import STEPS, Stripes, tiny_network, tiny_options, train
@@ -91,6 +92,48 @@ def test_nan_in_the_data_names_the_input_and_keeps_the_checkpoint(tmp_path):
     store = CheckpointStore(tmp_path / "runs/tiny/a/checkpoints")
     arrays = store.newest().arrays
     assert all(np.isfinite(a).all() for group in arrays.values() for a in group.values())
+
+
+def test_of_several_steps_a_call_the_batch_is_named(tmp_path):
+    cases = Spoiled()
+    cases.spoiled = True
+    with pytest.raises(NonFiniteError) as error:
+        train(tiny_options(tmp_path, epochs=1), cases=cases, steps_per_execution=2)
+    assert "epoch 1, batch 1: input image is not finite" in str(error.value)
+
+
+class Held(Stripes):
+    """Cases of which those are spoiled that are held out to validate."""
+
+    def __getitem__(self, index):
+        case = super().__getitem__(index)
+        if index in self.held:
+            case["image"][2, 2] = np.nan
+        return case
+
+
+def test_a_validation_that_is_not_finite_is_told_as_such(tmp_path):
+    cases = Held()
+    cases.held = set(split(Stripes(), (2 / 3, 1 / 6, 1 / 6), seed=0)[1].indices.tolist())
+    with pytest.raises(NonFiniteError, match="epoch 1: val_loss is not finite, and all gradients"):
+        train(tiny_options(tmp_path, epochs=1, freeze_batch_norm_at=None), cases=cases)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.flatten = keras.layers.Flatten()
+        self.logits = keras.layers.Dense(2)
+
+    def call(self, inputs):
+        return self.logits(self.flatten(inputs))
+
+
+def test_a_subclassed_model_is_traced_too(tmp_path):
+    cases = Spoiled()
+    cases.spoiled = True
+    with pytest.raises(NonFiniteError, match="batch 1: input .*is not finite in case"):
+        train(tiny_options(tmp_path, freeze_batch_norm_at=None), Subclassed, cases=cases)
 
 
 def unbounded_network():

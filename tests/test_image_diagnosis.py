@@ -15,7 +15,7 @@ KERASBIO = str(Path(sys.executable).with_name("kerasbio"))
 
 
 def kerasbio(*words, cwd, code=0):
-    done = subprocess.run([KERASBIO, *words], capture_output=True, text=True, cwd=cwd, timeout=600)
+    done = subprocess.run([KERASBIO, *words], capture_output=True, text=True, cwd=cwd)
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -107,6 +107,34 @@ def test_own_images(tmp_path):
     other = (*words[:2], "--resume", "--name", "mine", "--seed", "9")
     refused = kerasbio(*other, cwd=tmp_path, code=1)
     assert "--seed was 0 and is now 9" in refused.stderr
+
+
+def test_a_finished_run_is_not_exported_again(smoke):
+    folder, done = smoke
+    run = folder / "runs/image-diagnosis/lenet5-1"
+    before = (run / "scores.json").read_text()
+    again = kerasbio("train", "image-diagnosis", "--resume", cwd=folder)
+    assert "1 of 1 epochs done" in again.stdout and "export/1, as before" in again.stdout
+    assert [path.name for path in (run / "export").iterdir()] == ["1"]
+    assert (run / "scores.json").read_text() == before
+
+
+def test_three_subjects_of_a_class_and_a_folder_with_a_space_are_enough(tmp_path):
+    random = np.random.default_rng(0)
+    for label in ("healthy", "ill"):
+        for subject in range(3):
+            path = tmp_path / f"my images/{label}/{label}{subject}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 256, (40, 40), np.uint8)).save(path)
+    words = ("--data", "my images", "--output", "my runs", "--epochs", "1")
+    done = kerasbio("train", "image-diagnosis", *words, cwd=tmp_path)
+    assert done.stderr == ""
+    publish = done.stdout.split("to publish: ")[1].splitlines()[0]
+    subprocess.run(["sh", "-c", publish], cwd=tmp_path, check=True)
+    assert (tmp_path / "my runs/saved_models/image-diagnosis/1/saved_model.pb").is_file()
+    run = "my runs/runs/image-diagnosis/lenet5-1"
+    said = kerasbio("predict", run, "my images/ill/ill0.png", cwd=tmp_path).stdout
+    assert said.split()[:4] == ["file", "class", "healthy", "ill"]
 
 
 def test_dry_run_and_missing_data(tmp_path):

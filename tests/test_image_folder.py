@@ -51,6 +51,22 @@ def test_subject_is_the_name_where_there_is_no_underscore(tmp_path):
     assert ImageFolder(tmp_path).subjects[0] == "a-0"
 
 
+def test_sixteen_bit_colour_is_not_cut_in_silence(tmp_path):
+    import struct
+    import zlib
+
+    def chunk(kind, content):
+        checksum = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+    rows = b"".join(b"\0" + struct.pack(">6H", *range(0, 60000, 10000)) for _ in range(2))
+    content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", 2, 2, 16, 2, 0, 0, 0))
+    content += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "x.png").write_bytes(content)
+    with pytest.raises(KerasbioError, match="several channels of 16 bit.*save it as 16 bit grey"):
+        read_image(tmp_path / "x.png")
+
+
 @pytest.mark.parametrize("ending", ["png", "tif"])
 def test_sixteen_bit(tmp_path, ending):
     pixels = (np.arange(48).reshape(6, 8) * 1300).astype(np.uint16)
@@ -95,6 +111,20 @@ def test_table(tmp_path):
     cases = ImageFolder(tmp_path)
     assert cases.labels.tolist() == [0, 1] * 3
     assert cases.subjects.tolist() == ["p0", "p0", "p1", "p1", "p2", "p2"]
+    assert cases.notes == []
+
+
+def test_columns_of_a_table_in_any_case_and_a_note_where_nobody_is_told_apart(tmp_path):
+    for k in range(4):
+        write(tmp_path / f"{k}.png")
+    rows = [f"{k}.png,{'ab'[k % 2]},p{k // 2}" for k in range(4)]
+    (tmp_path / "labels.csv").write_text("File, Label ,SUBJECT\n" + "\n".join(rows))
+    assert ImageFolder(tmp_path).subjects.tolist() == ["p0", "p0", "p1", "p1"]
+    (tmp_path / "labels.csv").write_text("file,label,patient\n" + "\n".join(rows))
+    cases = ImageFolder(tmp_path)
+    assert len(set(cases.subjects)) == 4
+    (note,) = cases.notes
+    assert "labels.csv has no column 'subject': each file counts as a subject" in note
 
 
 @pytest.mark.parametrize(
@@ -104,12 +134,14 @@ def test_table(tmp_path):
         ("file,label\nmissing.png,a\n", ("line 2", "missing.png does not exist")),
         ("file,label\nx.png,\n", ("line 2", "both be given")),
         ("file,label\nx.png,a\nx.png,b\n", ("x.png 2 times",)),
+        ("file,label\nx.png,a\nsub/../x.png,b\n", ("x.png 2 times",)),
         ("file,label\n../x.png,a\n", ("lies outside",)),
         ("file,label\n", ("no image",)),
     ],
 )
 def test_wrong_tables(tmp_path, text, words):
     write(tmp_path / "x.png")
+    (tmp_path / "sub").mkdir()
     (tmp_path / "labels.csv").write_text(text)
     refused(tmp_path, *words)
 

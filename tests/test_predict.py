@@ -131,6 +131,30 @@ def test_nothing_is_overwritten(folder, export, tmp_path):
     assert kept.read_text() == "mine"
 
 
+def test_a_run_is_found_wherever_its_export_went(tmp_path):
+    from kerasbio.cli.predict import find_version
+
+    def export(path, run):
+        (path / "assets.extra").mkdir(parents=True)
+        (path / "saved_model.pb").touch()
+        (path / "assets.extra/kerasbio.json").write_text(json.dumps({"run": run}))
+
+    run = tmp_path / "here/runs/diagnosis/a"
+    run.mkdir(parents=True)
+    (run / "options.json").write_text("{}")
+    with pytest.raises(KerasbioError, match="or a run with an export"):
+        find_version(run)
+    export(run / "export/1", "a")
+    assert find_version(run) == run / "export/1"
+    shelf = tmp_path / "here/saved_models/diagnosis"
+    shelf.mkdir(parents=True)
+    (run / "export/1").rename(shelf / "3")
+    export(shelf / "4", "another")
+    (tmp_path / "here").rename(tmp_path / "there")
+    run = tmp_path / "there/runs/diagnosis/a"
+    assert find_version(run) == tmp_path / "there/saved_models/diagnosis/3"
+
+
 def test_the_highest_version_answers(export, tmp_path):
     from kerasbio.cli.predict import find_version
 

@@ -29,7 +29,7 @@ COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
 def run(words, folder):
     # A make of its own, not a part of the one that runs the tests.
     own = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
-    done = subprocess.run(words, capture_output=True, text=True, cwd=folder, timeout=600, env=own)
+    done = subprocess.run(words, capture_output=True, text=True, cwd=folder, env=own)
     assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
     return done.stdout
 

@@ -49,7 +49,6 @@ def test_chromium_shows_the_page_without_errors_or_sideways_scroll(report, tmp_p
         + ["--virtual-time-budget=5000", "--dump-dom", (tmp_path / "frame.html").as_uri()],
         capture_output=True,
         text=True,
-        timeout=120,
     )
     found = re.search(r'data-found="([^"]*)"', done.stdout)
     assert found, done.stderr[-2000:]

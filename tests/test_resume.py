@@ -5,12 +5,15 @@ import os
 import signal
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
+from kerasbio.errors import KerasbioError
 from kerasbio.training import checkpointing, files
 from kerasbio.training.checkpoint import CheckpointStore
-from tests.tiny_run import STEPS, in_child, kill_self, tiny_options, train
+from kerasbio.training.state import collect_state
+from tests.tiny_run import STEPS, Stripes, in_child, kill_self, tiny_options, train
 
 EPOCHS = 3
 
@@ -154,7 +157,7 @@ def test_killed_at_every_step_of_a_save(uninterrupted, tmp_path):
 
 
 def test_flipped_byte_falls_back_and_says_so(uninterrupted, tmp_path, capfd):
-    assert in_child(lambda: train(tiny_options(tmp_path, epochs=2, schedule="constant"))) == 0
+    assert in_child(lambda: train(tiny_options(tmp_path))) == 0
     directory = tmp_path / "runs/tiny/a/checkpoints"
     newest = CheckpointStore(directory).names()[-1]
     path = directory / newest / "weights.npz"
@@ -169,7 +172,8 @@ def test_flipped_byte_falls_back_and_says_so(uninterrupted, tmp_path, capfd):
     assert in_child(work) == 0
     said = capfd.readouterr().out
     assert f"checkpoint {newest} is damaged: weights.npz differs" in said
-    assert f"resumed from step-{STEPS:09d}" in said
+    assert f"resumed from step-{2 * STEPS:09d}" in said
+    assert final(tmp_path) == uninterrupted
 
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "missing", "manifest", "state"])
@@ -195,19 +199,23 @@ def test_damaged_files_are_found(uninterrupted, tmp_path, damage):
     assert "step-000000002 is damaged" in store.damaged[0]
 
 
-def test_full_disk_keeps_the_last_checkpoint(tmp_path, capfd):
+@pytest.mark.parametrize("first", ["the checkpoint", "metrics.csv"])
+def test_full_disk_keeps_the_last_checkpoint(tmp_path, capfd, first):
     def work():
         import errno
 
-        write, saves = os.write, []
+        write, saves, saved = os.write, [], []
         save = CheckpointStore.save
 
         def counted(store, *args, **kwargs):
             saves.append(1)
-            return save(store, *args, **kwargs)
+            name = save(store, *args, **kwargs)
+            saved.append(name)
+            return name
 
         def full(descriptor, content):
-            if len(saves) == 2:
+            # From within the second save, or from the first write after the first save.
+            if len(saves) == 2 or (first == "metrics.csv" and saved):
                 write(descriptor, bytes(content)[:50])
                 raise OSError(errno.ENOSPC, "No space left on device")
             return write(descriptor, content)
@@ -246,3 +254,93 @@ def test_a_finished_run_resumes_to_itself(uninterrupted, tmp_path):
     assert in_child(lambda: train(tiny_options(tmp_path))) == 0
     assert resume(tmp_path) == 0
     assert final(tmp_path) == uninterrupted
+
+
+@pytest.mark.parametrize("count", [30, 90])
+def test_other_data_are_refused(tmp_path, count):
+    train(tiny_options(tmp_path, epochs=1))
+    changed = tiny_options(tmp_path, resume=True, epochs=2, given=("epochs",))
+    said = f"began with 60 cases of 60 subjects, and there are {count} cases of {count} subjects"
+    with pytest.raises(KerasbioError, match=said):
+        train(changed, cases=Stripes(count))
+
+
+def test_a_time_limit_ends_a_run_once(tmp_path, capfd):
+    train(tiny_options(tmp_path, minutes=1e-6))
+    before = final(tmp_path)
+    assert before[1]["epoch"] == 1
+    train(tiny_options(tmp_path, resume=True))
+    assert final(tmp_path) == before
+    train(tiny_options(tmp_path, resume=True, minutes=9.0, given=("minutes",)))
+    assert final(tmp_path)[1]["epoch"] == EPOCHS
+
+
+class WorseAndWorse(keras.metrics.Metric):
+    """Rises with every validation, so that the first epoch is the best."""
+
+    def __init__(self):
+        super().__init__(name="worse")
+        self.count = self.add_weight(name="count", initializer="zeros")
+
+    def update_state(self, *_):
+        self.count.assign_add(1)
+
+    def result(self):
+        return keras.ops.copy(self.count)
+
+    def reset_state(self):
+        pass
+
+
+def test_the_best_epoch_outlives_newer_ones(tmp_path):
+    model = train(
+        tiny_options(tmp_path, epochs=4), metrics=[WorseAndWorse()], monitor=("val_worse", "min")
+    )
+    store = CheckpointStore(tmp_path / "runs/tiny/a/checkpoints")
+    assert store.newest().state["best"] == store.names()[0] == f"step-{STEPS:09d}"
+    assert len(store.names()) == 3
+    kept = store.load(store.names()[0]).arrays["weights"].values()
+    for weight, expected in zip(model.variables, kept, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), expected)
+
+
+def test_without_validation_the_newest_is_the_best(tmp_path):
+    model = train(tiny_options(tmp_path), validate=False)
+    newest = CheckpointStore(tmp_path / "runs/tiny/a/checkpoints").newest()
+    assert newest.state["best"] == newest.name == f"step-{EPOCHS * STEPS:09d}"
+    for weight, expected in zip(model.variables, newest.arrays["weights"].values(), strict=True):
+        np.testing.assert_array_equal(weight.numpy(), expected)
+
+
+def test_a_monitor_that_is_no_log_is_told(tmp_path):
+    with pytest.raises(ValueError, match="monitor must be one of .*val_loss.*'val_auc'"):
+        train(tiny_options(tmp_path, epochs=1), monitor=("val_auc", "max"))
+
+
+def test_the_loss_scale_is_part_of_the_state():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(), initial_scale=8.0)
+    model.compile(optimizer, "mse")
+    optimizer.build(model.trainable_variables)
+    names = [name.split(":")[1] for name in collect_state(model)["optimizers"]]
+    assert {"dynamic_scale", "step_counter", "learning_rate"} <= set(names)
+
+
+def test_more_epochs_finish_the_warm_up_first(tmp_path):
+    def broken():
+        original = checkpointing.Checkpointing.on_epoch_end
+
+        def signalled(self, epoch, logs=None):
+            os.kill(os.getpid(), signal.SIGINT)
+            original(self, epoch, logs)
+
+        checkpointing.Checkpointing.on_epoch_end = signalled
+        train(tiny_options(tmp_path, warmup_epochs=2.0))
+
+    assert in_child(broken) == 130
+    more = {"epochs": 6, "resume": True, "given": ("epochs",)}
+    model = train(tiny_options(tmp_path, **more))
+    assert any("the warm-up, then cosine over all" in note for note in model.notes)
+    factors = final(tmp_path)[1]["callbacks"]["schedule"]["factors"]
+    np.testing.assert_allclose(factors[:9], [*np.arange(1, 9) / 8, 1], rtol=1e-6)
+    assert len(factors) == 6 * STEPS and factors[-1] < 0.05

@@ -13,7 +13,7 @@ import cloudpickle
 import keras
 import numpy as np
 
-from kerasbio.datasets.cases import split, to_dataset
+from kerasbio.datasets.cases import fingerprint, split, to_dataset
 from kerasbio.training.fit import fit, seed_everything
 from kerasbio.training.options import RunOptions
 from kerasbio.training.run import open_run, resumed_options
@@ -70,18 +70,29 @@ def tiny_options(output: Path, **changes) -> RunOptions:
     )
 
 
-def train(options: RunOptions, network=tiny_network, cases=None, callbacks=()) -> keras.Model:
+def train(
+    options: RunOptions,
+    network=tiny_network,
+    cases=None,
+    callbacks=(),
+    metrics=("accuracy",),
+    validate=True,
+    steps_per_execution=1,
+    **settings,
+) -> keras.Model:
     """Train the tiny network, or go on with it, and return it with its notes."""
     if options.resume:
         options = resumed_options("tiny", options)
     seed_everything(options.seed)
-    training, validation, _ = split(cases or Stripes(), (2 / 3, 1 / 6, 1 / 6), seed=0)
-    with open_run("tiny", options, "tiny") as run:
+    cases = cases or Stripes()
+    training, validation, _ = split(cases, (2 / 3, 1 / 6, 1 / 6), seed=0)
+    with open_run("tiny", options, "tiny", fingerprint(cases)) as run:
         model = network()
         model.compile(
             keras.optimizers.Adam(0.01 * (options.learning_rate or 1)),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
+            metrics=list(metrics),
+            steps_per_execution=steps_per_execution,
         )
 
         def feed(epoch, skip):
@@ -89,7 +100,9 @@ def train(options: RunOptions, network=tiny_network, cases=None, callbacks=()) -
                 callback(model)
             return to_dataset(training, BATCH, 0, epoch, skip)
 
-        model.notes = fit(run, model, feed, STEPS, validation_data=to_dataset(validation, BATCH))
+        held = to_dataset(validation, BATCH) if validate else None
+        steps = -(-len(training) // BATCH)
+        model.notes = fit(run, model, feed, steps, validation_data=held, **settings)
     return model
 
 

@@ -29,12 +29,15 @@ class ClippingStage(Stage):
         mode = tf.where(self.mode < 0, off, self.mode)
         return tf.switch_case(mode, branches)
 
+    def rest(self):
+        self.mode.assign(-1)
+
 
 class GradientClipping(keras.callbacks.Callback):
     """Limit the gradients of every optimizer of a model, inside the graph.
 
-    Acts from the next step of any `fit`, the second as the first, and ends with the `fit`.
-    Give exactly one limit.
+    Acts from the next step of any `fit`, the second as the first, and ends with the `fit`, even
+    with one that was broken off. Give exactly one limit.
 
     Reference: [Pascanu et al., On the difficulty of training recurrent neural networks,
     2013](https://arxiv.org/abs/1211.5063), for the global norm.
@@ -72,4 +75,4 @@ class GradientClipping(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         for stage in attach(self.model, ClippingStage).values():
-            stage.mode.assign(-1)
+            stage.rest()

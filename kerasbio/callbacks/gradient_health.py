@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbio.callbacks.hook import Stage, attach
+from kerasbio.callbacks.hook import Stage, attach, distinct_paths
 
 POINTS_PER_RUN = 20
 LONGEST_INTERVAL = 50
@@ -26,7 +26,7 @@ class NormStage(Stage):
         self.norms = tf.Variable(tf.zeros([0]), trainable=False, shape=[None], name="health_norms")
 
     def prepare(self, variables):
-        self.names = [variable.path for variable in variables]
+        self.names = distinct_paths(variables)
         if self.norms.shape != (len(variables),):
             self.norms.assign(tf.zeros([len(variables)]))
 
@@ -36,6 +36,9 @@ class NormStage(Stage):
 
         tf.cond(self.measuring, measure, lambda: None)
         return gradients
+
+    def rest(self):
+        self.measuring.assign(False)
 
 
 class GradientHealth(keras.callbacks.Callback):
@@ -58,36 +61,41 @@ class GradientHealth(keras.callbacks.Callback):
         self.verdict = ""
         self._stages: dict[str, NormStage] = {}
         self._first_batch = 0
-        self._step = 0
 
     def on_train_begin(self, logs=None):
         self.history, self.verdict = [], ""
         self._stages = attach(self.model, NormStage)
         self._steps = self.steps_per_epoch or self.params.get("steps") or 0
         total = self._steps * self.params["epochs"]
-        self._interval = max(1, min(LONGEST_INTERVAL, total // POINTS_PER_RUN or LONGEST_INTERVAL))
+        points = max(1, total // POINTS_PER_RUN) if total else LONGEST_INTERVAL
+        self._interval = min(LONGEST_INTERVAL, points)
         self._step = 0
 
     def on_epoch_begin(self, epoch, logs=None):
-        if self._steps:
-            self._step = epoch * self._steps + self._first_batch
-            self._first_batch = 0
+        # Where the steps of an epoch are not known, epochs follow on one another.
+        self._before = epoch * self._steps + self._first_batch if self._steps else self._step
+        self._last_begin = self._before - 1
+        self._first_batch = 0
 
     def on_train_batch_begin(self, batch, logs=None):
-        self._measuring = self._step % self._interval == 0
+        # A call of the graph may hold several steps: has one been due since the last call began?
+        begin = self._before + batch
+        self._measuring = begin // self._interval != self._last_begin // self._interval
+        self._last_begin = begin
         if self._measuring:
             for stage in self._stages.values():
                 stage.measuring.assign(True)
 
     def on_train_batch_end(self, batch, logs=None):
-        self._step += 1
+        self._step = self._before + batch + 1
         if not self._measuring:
             return
         squares: dict[str, float] = {}
-        for stage in self._stages.values():
+        for optimizer, stage in self._stages.items():
             stage.measuring.assign(False)
+            prefix = f"{optimizer}: " if len(self._stages) > 1 else ""
             for name, norm in zip(stage.names, stage.norms.numpy(), strict=True):
-                layer = name.rsplit("/", 1)[0]
+                layer = prefix + name.rsplit("/", 1)[0]
                 squares[layer] = squares.get(layer, 0.0) + float(norm) ** 2
         self.history.append((self._step, {layer: s**0.5 for layer, s in squares.items()}))
 

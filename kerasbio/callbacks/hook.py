@@ -5,6 +5,7 @@ a stage once, which rebuilds the train function, and from then on only assigns t
 variables: a second `fit`, another setting or a later epoch need no new trace.
 """
 
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import keras
@@ -34,6 +35,9 @@ class Stage:
         """Return a bool tensor that says whether the update takes place, or None for always."""
         return None
 
+    def rest(self) -> None:
+        """Do nothing more until a callback asks again: called as each `fit` begins, and ends."""
+
 
 StageType = TypeVar("StageType", bound=Stage)
 
@@ -45,19 +49,19 @@ class OptimizerHook:
         self.stages: dict[type[Stage], Stage] = {}
         #: While False no update takes place: used to look at a step without taking it.
         self.updating = True
-        self._optimizer = optimizer
+        self.optimizer = optimizer
         self._apply = optimizer.apply
 
     def apply(self, grads: list[Any], trainable_variables: list[Any] | None = None) -> None:
         if trainable_variables is None:
-            trainable_variables = self._optimizer._trainable_variables
+            trainable_variables = self.optimizer._trainable_variables
         trainable_variables = list(trainable_variables)
         pairs = [(g, v) for g, v in zip(grads, trainable_variables, strict=True) if g is not None]
         gradients, variables = [g for g, _ in pairs], [v for _, v in pairs]
         stages = sorted(self.stages.values(), key=lambda stage: stage.order)
         with tf.init_scope():
-            if not self._optimizer.built:
-                self._optimizer.build(trainable_variables)
+            if not self.optimizer.built:
+                self.optimizer.build(trainable_variables)
             for stage in stages:
                 stage.prepare(variables)
         for stage in stages:
@@ -77,9 +81,14 @@ class OptimizerHook:
 
 def optimizers_of(model: keras.Model) -> dict[str, keras.optimizers.Optimizer]:
     """Return the optimizers of a model by name: a trainer's own, else the compiled one."""
-    optimizers = getattr(model, "optimizers", None) or {"optimizer": model.optimizer}
+    return getattr(model, "optimizers", None) or {"optimizer": model.optimizer}
+
+
+def hooks_of(model: keras.Model) -> dict[str, OptimizerHook]:
+    """Return the hook of each optimizer of a model, by the optimizer's name."""
     # Under mixed precision the inner optimizer sees gradients that are unscaled and finite.
-    return {name: getattr(o, "inner_optimizer", o) for name, o in optimizers.items()}
+    optimizers = optimizers_of(model).items()
+    return {name: hook_of(getattr(each, "inner_optimizer", each)) for name, each in optimizers}
 
 
 def hook_of(optimizer: keras.optimizers.Optimizer) -> OptimizerHook:
@@ -103,12 +112,61 @@ def attach(model: keras.Model, stage: type[StageType]) -> dict[str, StageType]:
     """
     stages: dict[str, StageType] = {}
     added = False
-    for name, optimizer in optimizers_of(model).items():
-        hook = hook_of(optimizer)
+    for name, hook in hooks_of(model).items():
         if stage not in hook.stages:
-            hook.stages[stage] = stage(optimizer)
+            hook.stages[stage] = stage(hook.optimizer)
             added = True
         stages[name] = cast(StageType, hook.stages[stage])
+    before_each_fit(model, "stages", _rest)
     if added:
         model.make_train_function(force=True)
     return stages
+
+
+def before_each_fit(model: keras.Model, name: str, action: Callable[[keras.Model], None]) -> None:
+    """Have a model's `fit` begin with an action, before any callback's `on_train_begin`.
+
+    A `fit` that was broken off, as by Ctrl-C in a notebook, never came to `on_train_end`: what
+    its callbacks had switched on must not go on in the next one, which may have none.
+
+    Args:
+        model: A compiled model.
+        name: What is done; a later action of the same name changes nothing.
+        action: Function of the model.
+    """
+    actions: dict[str, Callable[[keras.Model], None]] | None
+    actions = getattr(model.make_train_function, "actions", None)
+    if actions is None:
+        actions, make = {}, model.make_train_function
+
+        def make_train_function(force: bool = False) -> Any:
+            # `fit` calls it so; with `force` it is a callback that asks for a new trace.
+            if not force:
+                for each in list(actions.values()):
+                    each(model)
+            return make(force)
+
+        make_train_function.actions = actions  # type: ignore[attr-defined]
+        model.make_train_function = make_train_function
+    actions.setdefault(name, action)
+
+
+def _rest(model: keras.Model) -> None:
+    for hook in hooks_of(model).values():
+        for stage in hook.stages.values():
+            stage.rest()
+
+
+def distinct_paths(variables: list[Any]) -> list[str]:
+    """Return the paths of variables, numbered from the second of a path on.
+
+    Two layers of one name, in two networks that one step trains, have variables of one path.
+    """
+    seen: dict[str, int] = {}
+    paths = []
+    for variable in variables:
+        path = variable.path
+        seen[path] = count = seen.get(path, 0) + 1
+        layer, slash, name = path.rpartition("/")
+        paths.append(path if count == 1 else f"{layer} ({count}){slash}{name}")
+    return paths

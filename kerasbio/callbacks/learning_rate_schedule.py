@@ -39,6 +39,17 @@ class RateStage(Stage):
         tf.cond(self.active, follow, lambda: None)
         return gradients
 
+    def rest(self):
+        if not bool(self.active):
+            return
+        self.active.assign(False)
+        factors = self.factors.numpy()
+        factor = factors[min(max(int(self.step) - 1, 0), len(factors) - 1)]
+        rate = self.optimizer._learning_rate
+        # Unless the user has set another rate since.
+        if np.isclose(float(rate), float(self.base) * float(factor), rtol=1e-6, atol=0):
+            rate.assign(self.base)
+
 
 class LearningRateSchedule(keras.callbacks.Callback):
     """Multiply each optimizer's own rate by one factor per step.
@@ -49,7 +60,8 @@ class LearningRateSchedule(keras.callbacks.Callback):
     optimizer its own rate back.
 
     Where a resumed run has more epochs than were planned, the factor reached is kept and goes
-    on: constant and step stay, a cosine begins anew from there to a hundredth; `rule` says so.
+    on: constant and step stay, a cosine begins anew from there to a hundredth; `rule` says so. A
+    warm-up is finished first, and the schedule is then that of all the epochs.
 
     Reference: [Loshchilov and Hutter, SGDR, 2017](https://arxiv.org/abs/1608.03983) (cosine);
     [Goyal et al., Accurate, large minibatch SGD, 2017](https://arxiv.org/abs/1706.02677)
@@ -96,11 +108,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
         self.factors = self._plan(self.params["epochs"] * self._steps)
         self.rule = ""
         for stage in attach(self.model, RateStage).values():
-            rate = float(stage.optimizer._learning_rate)
-            reached = float(stage.base) * float(self._reached(stage))
-            if not (bool(stage.active) and np.isclose(rate, reached, rtol=1e-6, atol=0)):
-                # Else an earlier fit broke off, and its base still holds.
-                stage.base.assign(rate)
+            stage.base.assign(stage.optimizer._learning_rate)
             stage.active.assign(True)
             stage.factors.assign(self.factors)
 
@@ -116,12 +124,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         for stage in attach(self.model, RateStage).values():
-            stage.optimizer._learning_rate.assign(stage.base)
-            stage.active.assign(False)
-
-    def _reached(self, stage):
-        factors = stage.factors.numpy()
-        return factors[min(max(int(stage.step) - 1, 0), len(factors) - 1)]
+            stage.rest()
 
     def _plan(self, total: int) -> np.ndarray:
         step = np.arange(total)
@@ -148,7 +151,9 @@ class LearningRateSchedule(keras.callbacks.Callback):
         self._done = done % self._steps
         if more > 0:
             factor = planned[min(max(done - 1, 0), len(planned) - 1)]
-            if self.kind == "cosine":
+            if done < round(self.warmup_epochs * self._steps):
+                following, how = self.factors[done:], f"the warm-up, then {self.kind} over all"
+            elif self.kind == "cosine":
                 rest = np.arange(1, len(self.factors) - done + 1)
                 following = _cosine(float(factor), len(rest), rest)
                 how = f"a cosine from there to {FINAL_FACTOR}"

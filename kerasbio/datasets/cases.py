@@ -1,5 +1,6 @@
 """What every generator and every reader of files gives: cases, split by subject."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -164,6 +165,17 @@ def to_dataset(
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
 
+def fingerprint(cases: Cases) -> dict[str, Any]:
+    """Return what tells a data set from others: counts, and a hash of who is of which class."""
+    subjects = np.asarray(cases.subjects)
+    content = "\n".join([*cases.classes, *map(str, np.asarray(cases.labels)), *map(str, subjects)])
+    return {
+        "cases": len(cases),
+        "subjects": len(np.unique(subjects)),
+        "sha256": hashlib.sha256(content.encode()).hexdigest(),
+    }
+
+
 class Mapped:
     """A data set whose inputs pass through a function, when they are asked for.
 
@@ -186,18 +198,18 @@ class Mapped:
         return {**case, **{name: self.function(case[name]) for name in self.input_names}}
 
 
-def limit(cases: Cases, count: int, seed: int) -> Cases:
+def limit(cases: Cases, count: int | None, seed: int) -> Cases:
     """Return about `count` cases: whole subjects, with each class in proportion.
 
     Args:
         cases: What to choose from; returned as it is if it has no more than `count` cases.
-        count: Number of cases to aim at.
+        count: Number of cases to aim at; None takes all.
         seed: Seed of the choice.
 
     Returns:
         The chosen cases.
     """
-    if len(cases) <= count:
+    if count is None or len(cases) <= count:
         return cases
     fraction = count / len(cases)
     random = np.random.default_rng(seed)

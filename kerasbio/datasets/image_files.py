@@ -3,6 +3,7 @@
 import struct
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,15 +18,15 @@ def read_image(path: Path | str) -> np.ndarray:
     """Return the intensities of a PNG, JPEG or TIFF file as they are stored.
 
     Args:
-        path: File of 8 or 16 bit, grey, colour or with a palette; transparency is left out and
-            the orientation that a camera noted is applied.
+        path: File of 8 or 16 bit grey, 8 bit colour or with a palette; transparency is left out
+            and the orientation that a camera noted is applied.
 
     Returns:
         `(height, width, channels)` float32 with 1 or 3 channels; equal channels become one.
 
     Raises:
-        KerasbioError: If the file is empty, broken, too large, of several pages, or holds NaN or
-            infinity.
+        KerasbioError: If the file is empty, broken, too large, of several pages, of 16 bit
+            colour, or holds NaN or infinity.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -41,6 +42,11 @@ def read_image(path: Path | str) -> np.ndarray:
                 pages = getattr(image, "n_frames", 1)
                 if pages > 1:
                     raise KerasbioError(f"{path} has {pages} pages and one is expected: split it")
+                if _is_cut_to_8_bit(path, image):
+                    raise KerasbioError(
+                        f"{path} has several channels of 16 bit, which cannot be read: save it as "
+                        "16 bit grey or 8 bit colour"
+                    )
                 upright = ImageOps.exif_transpose(image)
                 if upright.mode not in GREY:
                     upright = upright.convert("RGB")
@@ -63,6 +69,17 @@ def read_image(path: Path | str) -> np.ndarray:
     if pixels.ndim == 2:
         return pixels[..., None]
     return pixels if is_colour(pixels) else pixels[..., :1]
+
+
+def _is_cut_to_8_bit(path: Path, image: Any) -> bool:
+    """Return whether Pillow, which has no mode for 16 bit colour, would drop the lower bits."""
+    if image.format == "PNG":
+        # Of the header: bits of a sample, and whether these are grey, colour or with transparency.
+        with path.open("rb") as file:
+            bits, kind = file.read(26)[24:]
+        return bits == 16 and kind != 0
+    samples = image.tag_v2.get(258, (8,)) if image.format == "TIFF" else (8,)
+    return len(samples) > 1 and max(samples) > 8
 
 
 def is_colour(pixels: np.ndarray) -> bool:

@@ -28,6 +28,7 @@ class ImageFolder:
     Either one folder per class, where the subject is the file's name up to its last `_`, or the
     whole name where there is none; or a `labels.csv` with the columns `file` and `label` and, if
     known, `subject`. Every file is read once, so that a broken one is told before training.
+    `notes` says what the user should know.
 
     Args:
         path: The folder.
@@ -46,6 +47,13 @@ class ImageFolder:
             raise KerasbioError(f"--data {path} is a file: give the folder that holds the images")
         table = self.path / TABLE
         rows = _read_table(table) if table.is_file() else _read_folders(self.path)
+        self.notes: list[str] = []
+        if table.is_file() and all(row.subject == "" for row in rows):
+            self.notes.append(
+                f"{table} has no column 'subject': each file counts as a subject of its own, so "
+                "that a person of several files can be in training and test alike."
+            )
+        rows = [row if row.subject else row._replace(subject=str(row.file)) for row in rows]
         self.classes = tuple(sorted({row.label for row in rows}))
         _check_classes(self.path, rows, self.classes)
         self.files = [row.file for row in rows]
@@ -98,7 +106,8 @@ def _read_table(table: Path) -> list[Row]:
     try:
         with open(table, newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
+            columns = [name.strip().lower() for name in reader.fieldnames or []]
+            reader.fieldnames = columns
             content = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise KerasbioError(f"{table} is no CSV in UTF-8 ({error}): save it as such") from None
@@ -118,8 +127,8 @@ def _read_table(table: Path) -> list[Row]:
             raise KerasbioError(f"{table}, line {number}: {name} lies outside of {table.parent}")
         if not file.is_file():
             raise KerasbioError(f"{table}, line {number}: {file} does not exist")
-        rows.append(Row(file, label, (record.get("subject") or "").strip() or name))
-    (name, count), *_ = Counter(str(row.file) for row in rows).most_common(1) or [("", 0)]
+        rows.append(Row(file, label, (record.get("subject") or "").strip()))
+    (name, count), *_ = Counter(str(r.file.resolve()) for r in rows).most_common(1) or [("", 0)]
     if count > 1:
         raise KerasbioError(f"{table} names {name} {count} times: once is expected")
     return rows

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ DTYPES = (tf.float32, tf.int32, tf.int64, tf.string)
 REFUSED = re.compile(
     r"^(Eager)?PyFunc(Stateless)?$|^Xla|^Cudnn|^Collective|^Nccl|^_?Send$|^_?Recv$|^_Xla"
 )
+#: In a signature these would let a request change the model that answers the next one.
+CHANGING = re.compile(r"^Assign|^Resource(Scatter|Apply)|^Scatter(?!Nd$)")
 CHILD = Path(__file__).with_name("gate_child.py")
 
 
@@ -48,9 +51,14 @@ def check_files(path: Path, batched: dict[str, bool]) -> None:
                         "float32, int32, int64 or string", f"{kind} {key} is {dtype.name}"
                     )
                 sizes = [d.size for d in tensor.tensor_shape.dim]
-                free = tensor.tensor_shape.unknown_rank or (sizes and sizes[0] == -1)
-                if needs_batch and kind == "output" and not free:
-                    raise _broken("a batch dimension", f"output {key} of {name} is {sizes}")
+                unknown = tensor.tensor_shape.unknown_rank
+                if needs_batch and kind == "output" and (unknown or sizes[:1] != [-1]):
+                    shape = "of unknown rank" if unknown else sizes
+                    raise _broken("a batch dimension", f"output {key} of {name} is {shape}")
+    for name in batched:
+        for where, node in _reached(graph, name):
+            if CHANGING.match(node.op):
+                raise _broken("signatures that change nothing", f"{node.op} in {where}")
     nodes = [("the graph", node) for node in graph.graph_def.node]
     for function in graph.graph_def.library.function:
         nodes += [(function.signature.name, node) for node in function.node_def]
@@ -65,10 +73,42 @@ def check_files(path: Path, batched: dict[str, bool]) -> None:
             raise _broken("no absolute device", f"{node.name} in {where} is on {node.device}")
 
 
+def _reached(graph: Any, signature: str) -> Iterator[tuple[str, Any]]:
+    """Give all nodes that a signature's outputs depend on, those in its functions among them."""
+    functions = {f.signature.name: f for f in graph.graph_def.library.function}
+    nodes = {node.name: node for node in graph.graph_def.node}
+    outputs = graph.signature_def[signature].outputs.values()
+    waiting = [tensor.name.split(":")[0] for tensor in outputs]
+    seen, called = set(waiting), set[str]()
+    while waiting:
+        node = nodes[waiting.pop()]
+        yield "the graph", node
+        inputs = {name.lstrip("^").split(":")[0] for name in node.input} - seen
+        seen |= inputs
+        waiting += inputs
+        names = _called(node)
+        while names:
+            name = names.pop()
+            if name in called or name not in functions:
+                continue
+            called.add(name)
+            for inner in functions[name].node_def:
+                yield name, inner
+                names += _called(inner)
+
+
+def _called(node: Any) -> list[str]:
+    """Return the names of the functions among a node's attributes."""
+    values = list(node.attr.values())
+    functions = [each for value in values for each in (value.func, *value.list.func)]
+    return [function.name for function in functions if function.name]
+
+
 def check_in_fresh_process(
     path: Path,
     examples: dict[str, np.ndarray],
     expected: dict[str, dict[str, np.ndarray]],
+    batched: dict[str, bool],
 ) -> None:
     """Load a SavedModel as TensorFlow Serving would, without Keras, and compare its answers.
 
@@ -76,6 +116,8 @@ def check_in_fresh_process(
         path: Directory of the SavedModel.
         examples: Inputs by name.
         expected: What each signature must answer, within 1e-5.
+        batched: For each signature, whether the first example alone must be answered as among
+            the others.
 
     Raises:
         KerasbioError: If it does not load or answers otherwise.
@@ -84,11 +126,12 @@ def check_in_fresh_process(
         arrays = {f"in/{key}": value for key, value in examples.items()}
         for name, outputs in expected.items():
             arrays.update({f"out/{name}/{key}": value for key, value in outputs.items()})
+        arrays.update({f"batched/{name}": np.array(value) for name, value in batched.items()})
         plain: dict[str, Any] = {key: _plain(value) for key, value in arrays.items()}
         np.savez(Path(folder) / "examples.npz", **plain)
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         child = subprocess.run(
-            [sys.executable, "-I", str(CHILD), str(path), str(Path(folder) / "examples.npz")],
+            [sys.executable, "-P", str(CHILD), str(path), str(Path(folder) / "examples.npz")],
             capture_output=True,
             text=True,
             env=environment,

@@ -43,13 +43,23 @@ def check(path, examples):
         names = {key.split("/")[1] for key in examples if key.startswith("out/")}
         for name in sorted(names):
             for key, found in run(name, given).items():
-                wanted = examples[f"out/{name}/{key}"]
-                if found.dtype.kind in "OS":
-                    same = found.astype(np.bytes_).tolist() == wanted.tolist()
-                else:
-                    same = np.allclose(found, wanted, rtol=1e-5, atol=1e-5)
-                if not same:
+                if not same(found, examples[f"out/{name}/{key}"]):
                     sys.exit(f"output {key} of {name} differs from that of the Keras model")
+            if not examples[f"batched/{name}"]:
+                continue
+            first = {key: value[:1] for key, value in given.items()}
+            for key, found in run(name, first).items():
+                if not same(found, examples[f"out/{name}/{key}"][:1]):
+                    sys.exit(f"output {key} of {name} depends on the other cases of a batch")
+
+
+def same(found, wanted):
+    """Whether an answer has the shape and, within 1e-5, the values that it should have."""
+    if found.shape != wanted.shape:
+        return False
+    if found.dtype.kind in "OS":
+        return found.astype(np.bytes_).tolist() == wanted.tolist()
+    return np.allclose(found, wanted, rtol=1e-5, atol=1e-5, equal_nan=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import importlib.metadata
 import json
 import os
 import shutil
+import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,9 +17,11 @@ import tensorflow as tf
 from kerasbio.errors import KerasbioError
 from kerasbio.export.gate import check_files, check_in_fresh_process
 from kerasbio.export.warmup import write_warmup
+from kerasbio.serving.versions import DESCRIPTION
 from kerasbio.training.files import flush_directory
 
 STAGING = ".staging-"
+STALE_AFTER = 24 * 3600
 
 
 class Signature(NamedTuple):
@@ -41,6 +45,7 @@ def export_model(
     signatures: dict[str, Signature],
     examples: dict[str, np.ndarray],
     metadata: Mapping[str, Any] | None = None,
+    resources: Sequence[Any] = (),
 ) -> Path:
     """Export a model as the next version in a directory, if it passes the gate.
 
@@ -51,6 +56,8 @@ def export_model(
         examples: Inputs by name for which every signature must answer, in a fresh process
             without Keras, what it answers here; also the warm-up requests.
         metadata: What `kerasbio.json` says beside versions and inputs.
+        resources: What else the signatures use and TensorFlow must track: variables of a
+            preparation, lookup tables.
 
     Returns:
         The directory of the new version.
@@ -60,27 +67,38 @@ def export_model(
             and nothing that was there is touched.
     """
     directory = Path(directory)
-    staging = directory / f"{STAGING}{os.getpid()}"
+    staging = None
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(staging, ignore_errors=True)
-        expected = _write(model, staging, signatures, examples)
-        extra = staging / "assets.extra"
-        extra.mkdir()
-        (extra / "kerasbio.json").write_text(
-            json.dumps(_describe(signatures, metadata or {}), indent=2)
-        )
-        write_warmup(extra, directory.name, signatures, examples)
-        check_files(staging, {name: s.batched for name, s in signatures.items()})
-        check_in_fresh_process(staging, examples, expected)
+        _sweep(directory)
+        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=directory))
+        # A temporary directory is for its owner alone; a server runs as another user.
+        staging.chmod(0o755)
+        expected = _write(model, staging, signatures, examples, resources)
+        described = staging / DESCRIPTION
+        described.parent.mkdir()
+        described.write_text(json.dumps(_describe(signatures, metadata or {}), indent=2))
+        write_warmup(described.parent, directory.name, signatures, examples)
+        batched = {name: signature.batched for name, signature in signatures.items()}
+        check_files(staging, batched)
+        check_in_fresh_process(staging, examples, expected, batched)
         return _publish(staging, directory)
-    except OSError as error:
+    except (OSError, tf.errors.OpError) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise KerasbioError(
-            f"cannot export to {directory} ({error.strerror or error}): nothing was published; "
+            f"cannot export to {directory} ({reason[:200]}): nothing was published; "
             "free some space or choose another --output"
         ) from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what a killed export has left behind."""
+    for path in directory.glob(STAGING + "*"):
+        if time.time() - path.stat().st_mtime > STALE_AFTER:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def export_classifier(
@@ -112,7 +130,8 @@ def export_classifier(
     shape = (
         tensor.shape if prepare is None else (None,) * (len(tensor.shape) - 1) + tensor.shape[-1:]
     )
-    spec = {tensor.name: tf.TensorSpec(shape, tf.float32, name=tensor.name)}
+    dtype = tf.as_dtype(tensor.dtype if prepare is None else "float32")
+    spec = {tensor.name: tf.TensorSpec(shape, dtype, name=tensor.name)}
 
     def logits(**inputs: Any) -> dict[str, Any]:
         x = inputs[tensor.name]
@@ -127,8 +146,9 @@ def export_classifier(
         model,
         directory,
         {"serving_default": Signature(probabilities, spec), "logits": Signature(logits, spec)},
-        {tensor.name: np.asarray(examples, np.float32)},
+        {tensor.name: np.asarray(examples, dtype.as_numpy_dtype)},
         {**(metadata or {}), "classes": list(classes)},
+        [] if prepare is None else [variable.value for variable in prepare.variables],
     )
 
 
@@ -137,6 +157,7 @@ def _write(
     path: Path,
     signatures: dict[str, Signature],
     examples: dict[str, np.ndarray],
+    resources: Sequence[Any],
 ) -> dict[str, dict[str, np.ndarray]]:
     """Write the SavedModel and return what each signature answers to the examples, eagerly."""
     functions: dict[str, Any] = {}
@@ -150,6 +171,7 @@ def _write(
     holder = tf.Module()
     # The variables alone: a Keras object would bring traces, names and losses of its own.
     holder.state = [variable.value for variable in model.variables]
+    holder.resources = list(resources)
     tf.saved_model.save(holder, str(path), signatures=functions)
     return expected
 

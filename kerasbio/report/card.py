@@ -1,5 +1,7 @@
 """The model card: what a served model is, how good it is, where it fails, and how to call it."""
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -87,10 +89,12 @@ def write_model_card(
         files: What `kerasbio predict` takes, for the example.
     """
     shown = Path(export_path)
+    # Within double quotes of a shell, where $PWD must stay what it is.
+    quoted = re.sub(r'(["\\$`])', r"\\\1", shown.parent.as_posix())
     values = {
         "name": name,
-        "export_path": shown.as_posix(),
-        "source": ("" if shown.is_absolute() else "$PWD/") + shown.parent.as_posix(),
+        "export_path": shlex.quote(shown.as_posix()),
+        "source": ("" if shown.is_absolute() else "$PWD/") + quoted,
         "files": files,
         "inputs": _zeros(example_shapes),
     }

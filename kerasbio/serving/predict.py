@@ -1,6 +1,5 @@
 """Predictions of an exported model on files; TensorFlow is enough, Keras is not needed."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ import numpy as np
 
 from kerasbio.datasets.image_files import read_image, to_channels
 from kerasbio.errors import KerasbioError
+from kerasbio.serving.versions import describe
 
 BATCH = 32
 
@@ -55,10 +55,7 @@ def open_saved_model(path: Path | str) -> Served:
     if len(shapes) != 1 or shapes[0].rank != 4 or shapes[0][-1] not in (1, 3):
         raise KerasbioError(f"{path} takes {', '.join(inputs)}, not one image: call it by its API")
     shape = tuple(shapes[0].as_list())
-    described = path / "assets.extra" / "kerasbio.json"
-    classes = None
-    if described.is_file():
-        classes = tuple(json.loads(described.read_text()).get("classes") or ()) or None
+    classes = tuple(describe(path).get("classes") or ()) or None
     return Served(path, function, next(iter(inputs)), int(shape[-1]), shape, classes, loaded)
 
 

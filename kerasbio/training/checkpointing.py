@@ -1,7 +1,6 @@
 """When a run saves its state, and how it takes up where it stopped."""
 
 import contextlib
-import errno
 import signal
 import threading
 from collections.abc import Iterator
@@ -24,7 +23,8 @@ class Checkpointing(keras.callbacks.Callback):
         store: Where checkpoints go.
         others: Callbacks with a state, by name: `get_state()` and `set_state(state, step)`.
         steps_per_epoch: Steps of one epoch.
-        monitor: Name of the log that says which epoch is best, and `"min"` or `"max"`.
+        monitor: Name of the log that says which epoch is best, and `"min"` or `"max"`. Where no
+            epoch is validated and the name is that of a validation, the newest is best.
         resumed: The checkpoint to go on from.
     """
 
@@ -60,7 +60,8 @@ class Checkpointing(keras.callbacks.Callback):
                 ) from error
         if self._states is not None:
             for name, callback in self.others.items():
-                callback.set_state(self._states[name], self._step)
+                if name in self._states:
+                    callback.set_state(self._states[name], self._step)
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.resumed is not None and self.first_batch:
@@ -78,16 +79,29 @@ class Checkpointing(keras.callbacks.Callback):
         self._batch = done
 
     def on_epoch_end(self, epoch, logs=None):
-        name, mode = self.monitor
-        value = float((logs or {}).get(name, np.nan))
-        sign = 1 if mode == "min" else -1
-        better = self.best_value is None or sign * value < sign * self.best_value
-        if better:
-            self.best, self.best_value = None, value
+        if self._is_best(logs or {}):
+            self.best = None
         self.first_batch = 0
         self._save(epoch + 1, 0)
         if self.signal is not None:
             self._leave(f"epoch {epoch + 1}")
+
+    def _is_best(self, logs: dict[str, Any]) -> bool:
+        name, mode = self.monitor
+        if name not in logs:
+            if name.startswith("val_") and not any(other.startswith("val_") for other in logs):
+                return True
+            raise ValueError(
+                f"monitor must be one of {', '.join(logs)}. Received: monitor={name!r}"
+            )
+        value = float(logs[name])
+        if not np.isfinite(value):
+            return self.best is None
+        sign = 1 if mode == "min" else -1
+        if self.best_value is not None and sign * value >= sign * self.best_value:
+            return False
+        self.best_value = value
+        return True
 
     def _save(self, epoch: int, batch: int) -> None:
         step = epoch * self.steps_per_epoch + batch
@@ -96,20 +110,13 @@ class Checkpointing(keras.callbacks.Callback):
             "epoch": epoch,
             "batch": batch,
             "step": step,
+            "steps_per_epoch": self.steps_per_epoch,
+            # An epoch that is broken by a signal does not end the training.
+            "ended": self.signal is None and self.model.stop_training,
             "best_value": self.best_value,
             "callbacks": states,
         }
-        try:
-            name = self.store.save(collect_state(self.model), state, best=self.best)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            last = self.store.newest()
-            raise KerasbioError(
-                f"the disk is full: the checkpoint after step {step} could not be written to "
-                f"{self.store.directory}; {last.name if last else 'none'} is kept: free some "
-                "space and go on with --resume"
-            ) from error
+        name = self.store.save(collect_state(self.model), state, best=self.best)
         self.best = self.best or name
         self._states, self._step = states, step
 

@@ -1,10 +1,18 @@
 """Writing files so that a crash at any instant leaves the old or the new, never half of one."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Return whether an error, of Python or of TensorFlow, says that no space is left."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "No space left on device" in str(error)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """`fit` for every architecture: callbacks, history, checkpoints, resume, signals."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ from kerasbio.callbacks import (
 from kerasbio.errors import KerasbioError
 from kerasbio.training.checkpoint import CheckpointStore
 from kerasbio.training.checkpointing import Checkpointing
+from kerasbio.training.files import is_disk_full
 from kerasbio.training.guard import FiniteGuard
 from kerasbio.training.options import RunOptions
 from kerasbio.training.progress import Journal, Progress, TimeLimit
@@ -99,6 +101,11 @@ def fit(
     notes += [f"{line}: passed over" for line in store.damaged]
     if options.resume and resumed is None and store.damaged:
         raise KerasbioError(f"no checkpoint of {run.path} is whole: {store.damaged[0]}")
+    if resumed and resumed.state["steps_per_epoch"] != steps_per_epoch:
+        raise KerasbioError(
+            f"{run.path} had {resumed.state['steps_per_epoch']} batches per epoch and now has "
+            f"{steps_per_epoch}: resume with the data it began with, or start a new run"
+        )
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
     build_state(model, next(iter(feed(epoch, 0))))
 
@@ -106,26 +113,30 @@ def fit(
     health = next(c for c in callbacks if isinstance(c, GradientHealth))
     schedule = next(c for c in callbacks if isinstance(c, LearningRateSchedule))
     journal = Journal(run.path, steps_per_epoch, health)
+    kept: dict[str, Any] = {"health": health, "schedule": schedule, "journal": journal}
+    if options.minutes is not None:
+        kept["limit"] = TimeLimit(options.minutes)
+        callbacks.append(kept["limit"])
     checkpointing = Checkpointing(
         store,
-        {"health": health, "schedule": schedule, "journal": journal},
+        kept,
         steps_per_epoch,
         getattr(model, "monitor", monitor),
         resumed,
     )
     guard = FiniteGuard(lambda at, batch: _batch_at(feed, at, batch), lambda: _kept(store))
     progress = Progress(epochs, steps_per_epoch)
-    callbacks += [guard, _EpochNumber(epoch), progress, journal]
-    if options.minutes is not None:
-        callbacks.append(TimeLimit(options.minutes))
-    callbacks.append(checkpointing)
+    callbacks += [guard, _EpochNumber(epoch), progress, journal, checkpointing]
 
     begin = resumed.state["epoch"] if resumed else 0
     skip = resumed.state["batch"] if resumed else 0
     if resumed:
         where = f"{begin} of {epochs} epochs" + (f" and {skip} batches" if skip else "")
         print(f"resumed from {resumed.name}: {where} done", flush=True)
-    with checkpointing.signals():
+        if resumed.state["ended"] and not {"epochs", "minutes"} & set(options.given):
+            begin = epochs
+    model.stop_training = False
+    with checkpointing.signals(), _told_if_disk_is_full(store):
         for first, last, skipped in _segments(begin, skip, epochs):
             if first >= last or model.stop_training:
                 continue
@@ -170,6 +181,19 @@ def _take_best(model: keras.Model, store: CheckpointStore, notes: list[str]) -> 
         except ValueError as error:
             notes.append(f"{error}: the newest weights stand in for the best")
     restore_state(model, best.arrays, ["weights"])
+
+
+@contextlib.contextmanager
+def _told_if_disk_is_full(store: CheckpointStore) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        if not is_disk_full(error):
+            raise
+        raise KerasbioError(
+            f"the disk is full: {store.directory.parent} could not be written to; {_kept(store)}: "
+            "free some space and go on with --resume"
+        ) from error
 
 
 def _batch_at(feed: Feed, epoch: int, batch: int) -> Any:

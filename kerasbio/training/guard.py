@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbio.callbacks.hook import Stage, attach, hook_of, optimizers_of
+from kerasbio.callbacks.hook import Stage, attach, distinct_paths, hooks_of
 from kerasbio.errors import KerasbioError
 
 
@@ -20,22 +20,28 @@ class FiniteStage(Stage):
     def __init__(self, optimizer):
         super().__init__(optimizer)
         self.names: list[str] = []
+        self.watching = tf.Variable(False, trainable=False, name="guard_watching")
         self.finite = tf.Variable([True], trainable=False, shape=[None], name="guard_finite")
         self.all_finite = tf.Variable(True, trainable=False, name="guard_all_finite")
 
     def prepare(self, variables):
-        self.names = [variable.path for variable in variables]
+        self.names = distinct_paths(variables)
 
     def __call__(self, gradients, variables):
         finite = tf.stack([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
         self.finite.assign(finite)
         self._allowed = tf.reduce_all(finite)
-        self.all_finite.assign(self._allowed)
+        # One call of the graph may take several steps.
+        self.all_finite.assign(tf.logical_and(self.all_finite, self._allowed))
         return gradients
 
     def allow(self):
         # The update is left out, so that the weights can still be asked what went wrong.
-        return self._allowed
+        return tf.logical_or(self._allowed, tf.logical_not(self.watching))
+
+    def rest(self):
+        self.watching.assign(False)
+        self.all_finite.assign(True)
 
 
 class NonFiniteError(KerasbioError):
@@ -61,30 +67,45 @@ class FiniteGuard(keras.callbacks.Callback):
         self.kept = kept
         self.first_batch = 0
         self._epoch = 0
-        self._batch = 0
+        self._begin = 0
 
     def on_train_begin(self, logs=None):
         self._stages = list(attach(self.model, FiniteStage).values())
+        for stage in self._stages:
+            stage.watching.assign(True)
+
+    def on_train_end(self, logs=None):
+        for stage in self._stages:
+            stage.rest()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
 
+    def on_train_batch_begin(self, batch, logs=None):
+        self._begin = self.first_batch + batch
+
     def on_train_batch_end(self, batch, logs=None):
-        self._batch = self.first_batch + batch
         finite = all(bool(stage.all_finite) for stage in self._stages)
         if not finite or not np.isfinite((logs or {}).get("loss", 0.0)):
-            self._stop()
+            self._stop(range(self._begin, self.first_batch + batch + 1))
 
     def on_epoch_end(self, epoch, logs=None):
         self.first_batch = 0
-        if not all(np.isfinite(v) for name, v in (logs or {}).items() if name.endswith("loss")):
-            self._stop()
+        for name, value in (logs or {}).items():
+            if name.endswith("loss") and not np.isfinite(value):
+                raise self._error("", f"{name} is not finite, and all gradients are")
 
-    def _stop(self):
-        origin = find_non_finite(self.model, self.batch_at(self._epoch, self._batch))
-        raise NonFiniteError(
-            f"NaN or infinity at epoch {self._epoch + 1}, batch {self._batch + 1}: {origin}; "
-            f"{self.kept()}. Try a lower --learning-rate, --clip-norm 1, or check the data"
+    def _stop(self, batches):
+        for batch in batches:
+            origin = find_non_finite(self.model, self.batch_at(self._epoch, batch))
+            if origin or batch == batches[-1]:
+                origin = origin or "all outputs and gradients are finite; the loss itself is not"
+                raise self._error(f", batch {batch + 1}", origin)
+
+    def _error(self, where, origin):
+        return NonFiniteError(
+            f"NaN or infinity at epoch {self._epoch + 1}{where}: {origin}; {self.kept()}. "
+            "Try a lower --learning-rate, --clip-norm 1, or check the data"
         )
 
 
@@ -96,18 +117,24 @@ def find_non_finite(model: keras.Model, data: Any) -> str:
         data: The element of the training data on which it failed.
 
     Returns:
-        A few words that name the input, the layer, or the variable and its gradient.
+        A few words that name the input, the layer, or the variable and its gradient; none where
+        all are finite.
     """
     x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
     for path, value in keras.tree.flatten_with_path(x) if isinstance(x, dict) else [((), x)]:
         value = keras.ops.convert_to_numpy(value)
+        if value.dtype.kind not in "fc":
+            continue
         finite = np.isfinite(value.reshape(len(value), -1)).all(axis=1)
         if not finite.all():
-            name = path[0] if path else model.inputs[0].name
+            names = [str(path[0])] if path else [i.name for i in getattr(model, "inputs", [])]
             cases = ", ".join(str(i) for i in np.flatnonzero(~finite)[:5])
-            return f"input {name} is not finite in case(s) {cases} of the batch (counted from 0)"
+            return (
+                f"input {' '.join(names[:1])} is not finite in case(s) {cases} of the batch "
+                "(counted from 0)"
+            )
     stages = list(attach(model, FiniteStage).values())
-    hooks = [hook_of(optimizer) for optimizer in optimizers_of(model).values()]
+    hooks = hooks_of(model).values()
     with _recorded_layers() as layers:
         for hook in hooks:
             hook.updating = False
@@ -123,7 +150,7 @@ def find_non_finite(model: keras.Model, data: Any) -> str:
         for name, finite in zip(stage.names, stage.finite.numpy(), strict=True):
             if not finite:
                 return f"all outputs are finite; the gradient of {name} is not"
-    return "all outputs and gradients are finite; the loss itself is not"
+    return ""
 
 
 @contextlib.contextmanager

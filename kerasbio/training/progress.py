@@ -102,6 +102,14 @@ class TimeLimit(keras.callbacks.Callback):
         self.minutes = minutes
         self._begin = time.monotonic()
 
+    def get_state(self) -> dict:
+        """Return the time that was used, for a checkpoint."""
+        return {"seconds": time.monotonic() - self._begin}
+
+    def set_state(self, state: dict, step: int) -> None:
+        """Go on with the time that an earlier run has left."""
+        self._begin = time.monotonic() - state["seconds"]
+
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch_begin = time.monotonic()
 

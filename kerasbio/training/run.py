@@ -1,12 +1,14 @@
 """The directory of a run: made once, locked while it is written, never overwritten."""
 
 import dataclasses
+import errno
 import fcntl
 import importlib.metadata
 import json
 import os
 import platform
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,9 +42,14 @@ class Run:
         try:
             # The kernel drops the lock with its process: a lock is never stale.
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
             owner = os.pread(self._lock, 20, 0).decode() or "unknown"
             os.close(self._lock)
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise KerasbioError(
+                    f"{path} cannot be locked ({error.strerror}): choose an --output on another "
+                    "file system"
+                ) from None
             raise KerasbioError(
                 f"{path} is in use by process {owner}: wait for it or choose another --name"
             ) from None
@@ -72,34 +79,43 @@ class Run:
         return path
 
 
-def open_run(recipe: str, options: RunOptions, architecture: str) -> Run:
+def open_run(
+    recipe: str, options: RunOptions, architecture: str, data: dict[str, Any] | None = None
+) -> Run:
     """Make the directory of a new run, or open that of one to resume.
 
     Args:
         recipe: Name of the recipe.
         options: The options, resolved: no None that the recipe could fill.
         architecture: Start of the default name, which is numbered from 1.
+        data: What tells the data from others, as `fingerprint` of the cases gives it.
 
     Returns:
         The run, locked.
 
     Raises:
-        KerasbioError: If the name is taken, the folder cannot be written, or the run is in use.
+        KerasbioError: If the name is taken, the folder cannot be written, the run is in use, or
+            it began with other data.
     """
     if options.resume:
-        path = _find(recipe, options)
-        run = Run(path, recipe, options)
+        run = Run(_find(recipe, options), recipe, options)
+        _check_data(run, data or {})
     else:
         try:
             run = Run(_make(recipe, options, architecture), recipe, options)
         except OSError as error:
-            raise KerasbioError(
-                f"cannot write in {Path(options.output).resolve()} ({error.strerror}): "
-                "choose another folder with --output"
-            ) from error
-        run.write("command.txt", shlex.join(["kerasbio", *sys.argv[1:]]) + "\n")
-    run.write("options.json", options.to_json())
-    run.write("environment.json", json.dumps(_environment(options.seed), indent=2) + "\n")
+            raise _unwritable(options, error) from error
+    try:
+        if not options.resume:
+            run.write("command.txt", shlex.join(["kerasbio", *sys.argv[1:]]) + "\n")
+            run.write("data.json", json.dumps(data or {}, indent=2) + "\n")
+        run.write("environment.json", json.dumps(_environment(options.seed), indent=2) + "\n")
+        run.write("options.json", options.to_json())
+    except OSError as error:
+        run.close()
+        if not options.resume:
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise _unwritable(options, error) from error
     return run
 
 
@@ -130,7 +146,35 @@ def resumed_options(recipe: str, options: RunOptions) -> RunOptions:
     if "epochs" in options.given:
         stored["epochs"] = options.epochs
     kept = {name: getattr(options, name) for name in FREE}
+    if "minutes" not in options.given:
+        kept["minutes"] = stored["minutes"]
     return RunOptions(**{**stored, **kept, "name": path.name})
+
+
+def _unwritable(options: RunOptions, error: OSError) -> KerasbioError:
+    return KerasbioError(
+        f"cannot write in {Path(options.output).resolve()} ({error.strerror}): "
+        "choose another folder with --output"
+    )
+
+
+def _check_data(run: Run, data: dict[str, Any]) -> None:
+    try:
+        before = json.loads((run.path / "data.json").read_text())
+    except (OSError, ValueError):
+        before = {}
+    if before == data:
+        return
+    run.close()
+    # The split follows from the data: subjects of the training would come into the test.
+    said = [
+        f"{found.get('cases', 'unknown')} cases of {found.get('subjects', 'unknown')} subjects"
+        for found in (before, data)
+    ]
+    raise KerasbioError(
+        f"{run.path.name} cannot be resumed with other data (it began with {said[0]}, and there "
+        f"are {said[1]}): restore them, or start a new run without --resume"
+    )
 
 
 def _make(recipe: str, options: RunOptions, architecture: str) -> Path:
