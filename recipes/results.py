@@ -91,7 +91,7 @@ def finish_classification(
     report = write_classification_report(
         run.path,
         title=f"{names['network']}: {run.recipe}",
-        summary=summary,
+        summary=[*summary, ("Training", run.options.describe())],
         comparison=comparison,
         images=images,
         notes=notes,

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from kerasbio.errors import KerasbioError
+from kerasbio.training import run as run_module
 from kerasbio.training.options import RunOptions
-from kerasbio.training.run import open_run, resumed_options
+from kerasbio.training.run import Run, open_run, resumed_options
 
 
 def options(output, **changes):
@@ -26,6 +27,17 @@ def test_default_names_are_numbered(tmp_path):
             assert names >= {"options.json", "command.txt", "environment.json"}
     environment = json.loads((run.path / "environment.json").read_text())
     assert environment["seed"] == 0 and environment["packages"]["keras"]
+
+
+def test_options_in_a_sentence():
+    found = RunOptions(
+        epochs=9, optimizer="adam", learning_rate=4.0, warmup_epochs=2.0, schedule="cosine",
+        batch_size=8, clip_norm=1.0, batch_norm=False, seed=3,
+    ).describe()  # fmt: skip
+    assert found == (
+        "adam at 4 times its own rate, cosine schedule after 2 epochs of warm-up, batches of 8, "
+        "at most 9 epochs, batch norm False, clip norm 1.0, seed 3"
+    )
 
 
 def test_explicit_name_collides(tmp_path):
@@ -102,3 +114,30 @@ def test_nothing_to_resume(tmp_path):
         resumed_options("r", options(tmp_path, resume=True, name="b"))
     with pytest.raises(KerasbioError, match="no run to resume"):
         open_run("r", options(tmp_path, resume=True), "lenet5")
+
+
+def test_a_folder_that_fills_up_leaves_no_half_made_run(tmp_path, monkeypatch):
+    def full(self, name, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Run, "write", full)
+    with pytest.raises(KerasbioError, match="cannot write in .*No space left"):
+        open_run("r", options(tmp_path, name="a"), "lenet5")
+    assert not (tmp_path / "runs/r/a").exists()
+
+
+def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(run_module.fcntl, "flock", refuse)
+    with pytest.raises(KerasbioError, match="cannot be locked .*--output on another file system"):
+        open_run("r", options(tmp_path, name="a"), "lenet5")
+
+
+def test_minutes_are_kept_unless_typed(tmp_path):
+    open_run("r", options(tmp_path, name="a", minutes=2.0), "lenet5").close()
+    again = options(tmp_path, resume=True)
+    assert resumed_options("r", again).minutes == 2.0
+    more = options(tmp_path, resume=True, minutes=5.0, given=("minutes",))
+    assert resumed_options("r", more).minutes == 5.0

@@ -105,6 +105,7 @@ def plot_roc(
                 color=colors[predictor],
                 ha="right",
                 transform=axes.transAxes,
+                bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1.5},
             )
         _unit_square(axes, "1 \N{MINUS SIGN} specificity", "sensitivity")
 

@@ -30,9 +30,9 @@ def add_curves(page: Page, run_path: Path) -> Page:
     page.heading("Training")
     if not metrics:
         return page.paragraph("No epoch was completed: there is no curve to show.")
-    epochs = len(metrics["epoch"])
+    epochs, steps = len(metrics["epoch"]), int(metrics["step"][-1])
     page.paragraph(
-        f"{epochs} epoch{'s' if epochs > 1 else ''}, {metrics['step'][-1]:.0f} updates. "
+        f"{epochs} epoch{'s'[: epochs != 1]}, {steps} update{'s'[: steps != 1]}. "
         "Validation is on subjects that were neither trained nor tested on."
     )
     for name in metric_names(list(metrics)):

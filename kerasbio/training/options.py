@@ -74,6 +74,20 @@ class RunOptions:
         """Whether the run is too short for its model to be published."""
         return self.dry_run or self.epochs == 1
 
+    def describe(self) -> str:
+        """Return how the run trains, in a sentence: what a reader of its report asks first."""
+        parts = [
+            f"{self.optimizer} at {self.learning_rate or 1:g} times its own rate",
+            f"{self.schedule or 'constant'} schedule"
+            + (f" after {self.warmup_epochs:g} epochs of warm-up" if self.warmup_epochs else ""),
+            f"batches of {self.batch_size}",
+            f"at most {self.epochs} epochs",
+        ]
+        limits = ("clip_norm", "clip_variable_norm", "clip_value", "freeze_batch_norm_at")
+        given = {name: getattr(self, name) for name in ("batch_norm", *limits)}
+        parts += [f"{name.replace('_', ' ')} {v}" for name, v in given.items() if v is not None]
+        return ", ".join([*parts, f"seed {self.seed}"])
+
     def to_json(self) -> str:
         """Return the options that define the run: not `resume`, `given`, or where it lies."""
         options = dataclasses.asdict(self)
