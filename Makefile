@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Python compiles what it imports: to compile all that is installed would take longer.
 PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
 # A file of tests stays in one of the processes, so that its fixtures are made once.
-PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test test-all lint bench
 
