@@ -1,8 +1,7 @@
 # Each target sets up all that it needs in .venv; a second run installs nothing again.
 PYTHON ?= python3
 BIN := .venv/bin
-# Python compiles what it imports: to compile all that is installed would take longer.
-PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
+PIP := python -m pip install --quiet --disable-pip-version-check
 # A file of tests stays in one of the processes, so that its fixtures are made once.
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
