@@ -1,5 +1,6 @@
 """Write a SavedModel, put it through the gate, and make it appear as the next version."""
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -97,8 +98,10 @@ def export_model(
 def _sweep(directory: Path) -> None:
     """Remove what a killed export has left behind."""
     for path in directory.glob(STAGING + "*"):
-        if time.time() - path.stat().st_mtime > STALE_AFTER:
-            shutil.rmtree(path, ignore_errors=True)
+        # Another process may be sweeping too.
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > STALE_AFTER:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def export_classifier(
