@@ -2,6 +2,8 @@
 
 import json
 import os
+import pickle
+import shutil
 import signal
 from pathlib import Path
 
@@ -121,16 +123,53 @@ class Killer:
             setattr(files.os, name, wrapped(name))
 
 
-def test_killed_at_every_step_of_a_save(uninterrupted, tmp_path):
-    log = tmp_path / "log"
+@pytest.fixture(scope="module")
+def at_second_save(tmp_path_factory):
+    """A run that was killed as its second save began, and what it was about to save."""
+    folder = tmp_path_factory.mktemp("killed")
 
-    def count():
-        killer = Killer()
+    def work():
+        save = CheckpointStore.save
+
+        def recorded(store, arrays, state, *, best):
+            if state["step"] == 2 * STEPS:
+                (folder / "saved").write_bytes(pickle.dumps((arrays, state, best)))
+                kill_self()
+            return save(store, arrays, state, best=best)
+
+        CheckpointStore.save = recorded
+        train(tiny_options(folder / "run"))
+
+    assert in_child(work) == -signal.SIGKILL
+    return folder
+
+
+def save_and_die(folder, output, at=-1, when="", log=None):
+    """Do that save in a child that is killed at one of its calls; return the exit code."""
+    shutil.copytree(folder / "run", output)
+
+    def work():
+        arrays, state, best = pickle.loads((folder / "saved").read_bytes())
+        killer = Killer(at, when, from_save=1)
         killer.install()
-        train(tiny_options(tmp_path / "count"))
-        log.write_text(json.dumps(killer.log))
+        CheckpointStore(output / "runs/tiny/a/checkpoints").save(arrays, state, best=best)
+        if log is not None:
+            log.write_text(json.dumps(killer.log))
 
-    assert in_child(count) == 0
+    return in_child(work)
+
+
+def content(directory):
+    return {str(p.relative_to(directory)): p.read_bytes() for p in files_of(directory)}
+
+
+def files_of(directory):
+    return sorted(p for p in directory.rglob("*") if p.is_file())
+
+
+def test_killed_at_every_step_of_a_save(uninterrupted, at_second_save, tmp_path):
+    log = tmp_path / "log"
+    assert save_and_die(at_second_save, tmp_path / "count", log=log) == 0
     calls = json.loads(log.read_text())
     # Five files, the directory, its rename, and the pointer with its own write and rename.
     assert calls.count("write") == 7 and calls.count("rename") == calls.count("replace") == 1
@@ -140,20 +179,24 @@ def test_killed_at_every_step_of_a_save(uninterrupted, tmp_path):
         for number, name in enumerate(calls)
         for when in (("before", "half") if name == "write" else ("before", "after"))
     ]
+    resumed, steps = [], []
     for number, when in points:
         output = tmp_path / f"{number}-{when}"
-
-        def work(output=output, number=number, when=when):
-            Killer(number, when).install()
-            train(tiny_options(output))
-
-        assert in_child(work) == -signal.SIGKILL, (number, when)
+        code = save_and_die(at_second_save, output, number, when)
+        assert code == -signal.SIGKILL, (number, when)
         store = CheckpointStore(output / "runs/tiny/a/checkpoints")
         found = store.newest()
-        assert found is not None and found.state["step"] in (STEPS, 2 * STEPS)
-        assert store.damaged == []
-        assert resume(output) == 0, (number, when)
-        assert final(output) == uninterrupted, (number, when)
+        assert found is not None and store.damaged == []
+        steps.append(found.state["step"])
+        # What a run goes on from is its directory: one that was tried need not be tried again.
+        left = content(output)
+        if left not in resumed:
+            resumed.append(left)
+            assert resume(output) == 0, (number, when)
+            assert final(output) == uninterrupted, (number, when)
+    # The save counts from the instant in which its directory has its name.
+    renamed = points.index((calls.index("rename"), "after"))
+    assert steps == [STEPS] * renamed + [2 * STEPS] * (len(points) - renamed)
 
 
 def test_flipped_byte_falls_back_and_says_so(uninterrupted, tmp_path, capfd):
