@@ -14,7 +14,7 @@ from kerasbio.callbacks import (
     LearningRateSchedule,
 )
 from kerasbio.errors import KerasbioError
-from kerasbio.training.checkpoint import CheckpointStore
+from kerasbio.training.checkpoint import Checkpoint, CheckpointStore
 from kerasbio.training.checkpointing import Checkpointing
 from kerasbio.training.files import is_disk_full
 from kerasbio.training.guard import FiniteGuard
@@ -97,15 +97,8 @@ def fit(
     options, notes = run.options, []
     epochs = options.epochs or 1
     store = CheckpointStore(run.path / "checkpoints")
-    resumed = store.newest() if options.resume else None
+    resumed = _checkpoint_to_resume(run, store, steps_per_epoch) if options.resume else None
     notes += [f"{line}: passed over" for line in store.damaged]
-    if options.resume and resumed is None and store.damaged:
-        raise KerasbioError(f"no checkpoint of {run.path} is whole: {store.damaged[0]}")
-    if resumed and resumed.state["steps_per_epoch"] != steps_per_epoch:
-        raise KerasbioError(
-            f"{run.path} had {resumed.state['steps_per_epoch']} batches per epoch and now has "
-            f"{steps_per_epoch}: resume with the data it began with, or start a new run"
-        )
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
     build_state(model, next(iter(feed(epoch, 0))))
 
@@ -117,13 +110,8 @@ def fit(
     if options.minutes is not None:
         kept["limit"] = TimeLimit(options.minutes)
         callbacks.append(kept["limit"])
-    checkpointing = Checkpointing(
-        store,
-        kept,
-        steps_per_epoch,
-        getattr(model, "monitor", monitor),
-        resumed,
-    )
+    decides = getattr(model, "monitor", monitor)
+    checkpointing = Checkpointing(store, kept, steps_per_epoch, decides, resumed)
     guard = FiniteGuard(lambda at, batch: _batch_at(feed, at, batch), lambda: _kept(store))
     progress = Progress(epochs, steps_per_epoch)
     callbacks += [guard, _EpochNumber(epoch), progress, journal, checkpointing]
@@ -159,6 +147,20 @@ def fit(
         notes.append(health.verdict)
     _take_best(model, store, notes)
     return notes
+
+
+def _checkpoint_to_resume(
+    run: Run, store: CheckpointStore, steps_per_epoch: int
+) -> Checkpoint | None:
+    found = store.newest()
+    if found is None and store.damaged:
+        raise KerasbioError(f"no checkpoint of {run.path} is whole: {store.damaged[0]}")
+    if found and found.state["steps_per_epoch"] != steps_per_epoch:
+        raise KerasbioError(
+            f"{run.path} had {found.state['steps_per_epoch']} batches per epoch and now has "
+            f"{steps_per_epoch}: resume with the data it began with, or start a new run"
+        )
+    return found
 
 
 def _segments(begin: int, skip: int, epochs: int) -> list[tuple[int, int, int]]:
