@@ -47,7 +47,7 @@ def finish_classification(
     from kerasbio.export import export_classifier
     from kerasbio.report.card import write_model_card
     from kerasbio.report.classification import headline, write_classification_report
-    from kerasbio.serving.versions import describe, exports_of, versions
+    from kerasbio.serving.versions import describe, exports_of, next_version
 
     result = headline(comparison, names)
     click.echo(result)
@@ -99,10 +99,8 @@ def finish_classification(
     )
     if export.resolve().parent != shelf.resolve():
         why = "a trial run" if run.options.is_smoke else "not above its baseline"
-        taken = [int(path.name) for path in versions(shelf)]
-        target = shelf / str(max(taken, default=0) + 1)
         make = shlex.join(["mkdir", "-p", str(shelf)])
-        move = shlex.join(["mv", str(export), str(target)])
+        move = shlex.join(["mv", str(export), str(next_version(shelf))])
         click.echo(f"not published ({why}); to publish: {make} && {move}")
     how = (
         "as before" if before else "loaded and called in a fresh process as TensorFlow Serving does"

@@ -15,6 +15,7 @@ from kerasbio.export import export_classifier
 from kerasbio.layers.prepare_images import PrepareImages, prepare_image
 from kerasbio.models.cnn import build_lenet5
 from kerasbio.serving.predict import BATCH, open_saved_model, predict_files
+from kerasbio.serving.versions import next_version
 from tests.test_cli import kerasbio
 
 CLASSES = ("healthy", "ill", "unclear")
@@ -164,6 +165,8 @@ def test_the_highest_version_answers(export, tmp_path):
         (tmp_path / version / "saved_model.pb").touch()
     (tmp_path / "11").mkdir()
     assert find_version(tmp_path).name == "10"
+    # A number whose export is not whole is taken all the same.
+    assert next_version(tmp_path).name == "12" and next_version(tmp_path / "new").name == "1"
     with pytest.raises(KerasbioError, match="holds no SavedModel: give saved_models/NAME/VERSION"):
         find_version(tmp_path / "notes")
     with pytest.raises(KerasbioError, match="cannot be loaded"):

@@ -25,7 +25,7 @@ def model():
 
 
 def finish(output, model, comparison, **options):
-    """Finish a run of a recipe and return the lines of `export:` and `not published` it printed."""
+    """Finish a run of a recipe and return the scores that it wrote."""
     options = {"epochs": 5, "output": str(output), "name": "a", **options}
     with open_run("diagnosis", RunOptions(**options), "lenet5") as run:
         finish_classification(

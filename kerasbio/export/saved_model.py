@@ -18,7 +18,7 @@ import tensorflow as tf
 from kerasbio.errors import KerasbioError
 from kerasbio.export.gate import check_files, check_in_fresh_process
 from kerasbio.export.warmup import write_warmup
-from kerasbio.serving.versions import DESCRIPTION
+from kerasbio.serving.versions import DESCRIPTION, next_version
 from kerasbio.training.files import flush_directory
 
 STAGING = ".staging-"
@@ -197,8 +197,7 @@ def _publish(staging: Path, directory: Path) -> Path:
                 os.fsync(file.fileno())
     flush_directory(staging)
     while True:
-        taken = [int(p.name) for p in directory.iterdir() if p.name.isdigit()]
-        target = directory / str(max(taken, default=0) + 1)
+        target = next_version(directory)
         try:
             # Fails where another export has just taken the number: its folder is not empty.
             os.rename(staging, target)

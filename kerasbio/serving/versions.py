@@ -13,6 +13,12 @@ def versions(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name))
 
 
+def next_version(folder: Path) -> Path:
+    """Return where the next version goes: above every number taken, whole or not."""
+    taken = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
+    return folder / str(max(taken, default=0) + 1)
+
+
 def describe(version: Path) -> dict[str, Any]:
     """Return what kerasbio wrote beside a SavedModel: classes, recipe, run; empty without it."""
     try:
