@@ -99,8 +99,8 @@ def test_make_names_a_python_that_does_not_fit(tmp_path, version, code):
         'case "$1$2" in\n'
         f'  -cimport*) exec {sys.executable} -c "import sys; sys.version_info = '
         f'({version.replace(".", ", ")}); $2";;\n'
-        "  -mvenv) mkdir -p $3/bin; printf '#!/bin/sh\\n' > $3/bin/python;"
-        " chmod +x $3/bin/python;;\n"
+        "  -mvenv) for folder; do :; done; mkdir -p $folder/bin;"
+        " printf '#!/bin/sh\\n' > $folder/bin/python; chmod +x $folder/bin/python;;\n"
         "esac\n"
     )
     python.chmod(0o755)
