@@ -20,11 +20,11 @@ def models() -> None:
         (
             b.name,
             b.family,
-            "x".join(map(str, b.input_shape)),
-            b.num_classes,
+            "x".join(map(str, b.arguments[0])),
+            b.arguments[1] if len(b.arguments) > 1 else "",
             f"{b.parameters:,}",
             b.reference,
         )
         for b in BUILDERS
     ]
-    print_table(("builder", "family", "input", "classes", "parameters", "reference"), rows)
+    print_table(("builder", "family", "shape", "outputs", "parameters", "reference"), rows)

@@ -3,9 +3,12 @@
 import click
 
 from kerasbio.cli.group import Group
+from kerasbio.recipes.adaptive_diagnostics import adaptive_diagnostics
+from kerasbio.recipes.gene_network import gene_network
 from kerasbio.recipes.image_diagnosis import image_diagnosis
+from kerasbio.recipes.image_synthesis import image_synthesis
 
-COMMANDS = (image_diagnosis,)
+COMMANDS = (image_diagnosis, image_synthesis, gene_network, adaptive_diagnostics)
 
 
 @click.group(cls=Group)

@@ -9,16 +9,27 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from kerasbio.adversarial import AdversarialTrainer as AdversarialTrainer
+    from kerasbio.agents.dqn import DQNTrainer as DQNTrainer
     from kerasbio.callbacks import BatchNormalizationControl as BatchNormalizationControl
     from kerasbio.callbacks import GradientClipping as GradientClipping
     from kerasbio.callbacks import GradientHealth as GradientHealth
     from kerasbio.callbacks import LearningRateSchedule as LearningRateSchedule
     from kerasbio.datasets.cases import split as split
     from kerasbio.datasets.cases import to_dataset as to_dataset
+    from kerasbio.datasets.gene_network import GeneNetwork as GeneNetwork
+    from kerasbio.datasets.graph_files import read_graph as read_graph
     from kerasbio.datasets.image_folder import ImageFolder as ImageFolder
     from kerasbio.datasets.radiographs import Radiographs as Radiographs
+    from kerasbio.environments.batched import CartPole as CartPole
+    from kerasbio.environments.batched import DiagnosisEnvironment as DiagnosisEnvironment
+    from kerasbio.environments.diagnosis import Workup as Workup
     from kerasbio.export import export_classifier as export_classifier
+    from kerasbio.export import export_generator as export_generator
     from kerasbio.export import export_model as export_model
+    from kerasbio.export import export_node_classifier as export_node_classifier
+    from kerasbio.export import export_policy as export_policy
+    from kerasbio.layers.adjacency import normalize_adjacency as normalize_adjacency
     from kerasbio.layers.prepare_images import PrepareImages as PrepareImages
     from kerasbio.metrics.bootstrap import bootstrap_by_subject as bootstrap_by_subject
     from kerasbio.metrics.classification import auroc as auroc
@@ -26,29 +37,52 @@ if TYPE_CHECKING:
     from kerasbio.metrics.classification import (
         expected_calibration_error as expected_calibration_error,
     )
+    from kerasbio.metrics.kernel_distance import KernelDistance as KernelDistance
+    from kerasbio.models.agent import build_q_network as build_q_network
     from kerasbio.models.cnn import build_lenet5 as build_lenet5
+    from kerasbio.models.gan import build_dcgan_discriminator as build_dcgan_discriminator
+    from kerasbio.models.gan import build_dcgan_generator as build_dcgan_generator
+    from kerasbio.models.graph import build_gcn as build_gcn
     from kerasbio.optimizers import make_optimizer as make_optimizer
     from kerasbio.serving.predict import open_saved_model as open_saved_model
     from kerasbio.serving.predict import predict_files as predict_files
+    from kerasbio.training.trainer import Trainer as Trainer
 
 _MODULES = {
+    "AdversarialTrainer": "kerasbio.adversarial",
     "BatchNormalizationControl": "kerasbio.callbacks",
+    "CartPole": "kerasbio.environments.batched",
+    "DQNTrainer": "kerasbio.agents.dqn",
+    "DiagnosisEnvironment": "kerasbio.environments.batched",
+    "GeneNetwork": "kerasbio.datasets.gene_network",
     "GradientClipping": "kerasbio.callbacks",
     "GradientHealth": "kerasbio.callbacks",
-    "LearningRateSchedule": "kerasbio.callbacks",
     "ImageFolder": "kerasbio.datasets.image_folder",
+    "KernelDistance": "kerasbio.metrics.kernel_distance",
+    "LearningRateSchedule": "kerasbio.callbacks",
     "PrepareImages": "kerasbio.layers.prepare_images",
     "Radiographs": "kerasbio.datasets.radiographs",
+    "Trainer": "kerasbio.training.trainer",
+    "Workup": "kerasbio.environments.diagnosis",
     "auroc": "kerasbio.metrics.classification",
     "bootstrap_by_subject": "kerasbio.metrics.bootstrap",
+    "build_dcgan_discriminator": "kerasbio.models.gan",
+    "build_dcgan_generator": "kerasbio.models.gan",
+    "build_gcn": "kerasbio.models.graph",
     "build_lenet5": "kerasbio.models.cnn",
+    "build_q_network": "kerasbio.models.agent",
     "classification_scores": "kerasbio.metrics.classification",
     "expected_calibration_error": "kerasbio.metrics.classification",
     "export_classifier": "kerasbio.export",
+    "export_generator": "kerasbio.export",
     "export_model": "kerasbio.export",
+    "export_node_classifier": "kerasbio.export",
+    "export_policy": "kerasbio.export",
     "make_optimizer": "kerasbio.optimizers",
+    "normalize_adjacency": "kerasbio.layers.adjacency",
     "open_saved_model": "kerasbio.serving.predict",
     "predict_files": "kerasbio.serving.predict",
+    "read_graph": "kerasbio.datasets.graph_files",
     "split": "kerasbio.datasets.cases",
     "to_dataset": "kerasbio.datasets.cases",
 }

@@ -1,165 +1,14 @@
 """What one would try before a deep network: hand-made features and logistic regression."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-GREY_LEVELS = 16
-OFFSETS = ((0, 1), (1, 0), (1, 1), (1, -1))
-DISTANCES = (1, 3)
-ORIENTATIONS = 9
+from kerasbio.image_features import image_features
+
 REGULARIZATIONS = (1e-4, 1e-3, 1e-2, 1e-1)
 FOLDS = 3
-CHUNK = 256
-
-
-def image_features(images: np.ndarray) -> np.ndarray:
-    """Return classical features of images: pixels, intensity, texture and orientation.
-
-    Args:
-        images: `(images, height, width, channels)`; colour is averaged. Height and width at
-            least 16 pixels.
-
-    Returns:
-        `(images, features)` float32: pixels averaged to 16 x 16, moments and percentiles,
-        grey-level co-occurrence, local binary patterns, gradient orientations.
-    """
-    # In chunks: co-occurrence takes some forty times the memory of the images.
-    chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
-    return np.concatenate([_features(chunk) for chunk in chunks])
-
-
-def _features(images: np.ndarray) -> np.ndarray:
-    grey = np.asarray(images, np.float32).mean(axis=-1)
-    parts = [
-        _blocks(grey, 16).reshape(len(grey), -1),
-        _intensity(grey),
-        cooccurrence_features(grey),
-        local_binary_patterns(grey),
-        oriented_gradients(grey),
-    ]
-    return np.concatenate(parts, axis=1).astype(np.float32)
-
-
-def cooccurrence_features(grey: np.ndarray) -> np.ndarray:
-    """Return contrast, homogeneity, energy and correlation of grey-level co-occurrence.
-
-    Reference: [Haralick et al., Textural features for image classification,
-    1973](https://doi.org/10.1109/TSMC.1973.4309314).
-
-    Args:
-        grey: `(images, height, width)`; each image is cut into 16 levels of equal width between
-            its 1st and 99th percentile.
-
-    Returns:
-        `(images, 32)`: four measures at four directions and distances of 1 and 3 pixels.
-    """
-    low, high = np.percentile(grey, (1, 99), axis=(1, 2))[..., None, None]
-    levels = (grey - low) / np.maximum(high - low, 1e-12) * GREY_LEVELS
-    levels = np.clip(levels, 0, GREY_LEVELS - 1).astype(np.int64)
-    found = [
-        _cooccurrence(levels, dy * distance, dx * distance)
-        for distance in DISTANCES
-        for dy, dx in OFFSETS
-    ]
-    return np.concatenate(found, axis=1)
-
-
-def _cooccurrence(levels: np.ndarray, dy: int, dx: int) -> np.ndarray:
-    count, height, width = levels.shape
-    first = levels[:, : height - dy, max(0, -dx) : width - max(0, dx)]
-    second = levels[:, dy:, max(0, dx) : width + min(0, dx)]
-    index = np.arange(count)[:, None, None] * GREY_LEVELS**2 + first * GREY_LEVELS + second
-    pairs = np.bincount(index.ravel(), minlength=count * GREY_LEVELS**2)
-    table = pairs.reshape(count, GREY_LEVELS, GREY_LEVELS).astype(float)
-    table += table.transpose(0, 2, 1)
-    table /= table.sum(axis=(1, 2), keepdims=True)
-    i, j = np.indices((GREY_LEVELS, GREY_LEVELS))
-    mean = (table * i).sum((1, 2))
-    variance = (table * i**2).sum((1, 2)) - mean**2
-    product = (table * i * j).sum((1, 2)) - mean**2
-    return np.stack(
-        [
-            (table * (i - j) ** 2).sum((1, 2)),
-            (table / (1 + (i - j) ** 2)).sum((1, 2)),
-            np.sqrt((table**2).sum((1, 2))),
-            np.where(variance > 1e-12, product / np.maximum(variance, 1e-12), 1.0),
-        ],
-        axis=1,
-    )
-
-
-def local_binary_patterns(grey: np.ndarray) -> np.ndarray:
-    """Return histograms of rotation-invariant uniform local binary patterns.
-
-    Reference: [Ojala et al., Multiresolution gray-scale and rotation invariant texture
-    classification, 2002](https://doi.org/10.1109/TPAMI.2002.1017623), 8 neighbours, radius 1.
-
-    Args:
-        grey: `(images, height, width)`.
-
-    Returns:
-        `(images, 4 * 4 * 10)`: shares of the ten patterns in each of 4 x 4 parts. Patterns 0 to
-        8 are the number of brighter neighbours of a uniform pattern, 9 is all others.
-    """
-    height, width = grey.shape[1:]
-    centre = grey[:, 1:-1, 1:-1]
-    ring = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
-    bits = np.stack(
-        [grey[:, 1 + y : height - 1 + y, 1 + x : width - 1 + x] >= centre for y, x in ring]
-    )
-    changes = (bits != np.roll(bits, 1, axis=0)).sum(0)
-    patterns = np.where(changes <= 2, bits.sum(0), 9)
-    return _histograms(patterns, np.ones(patterns.shape), 10, 4).reshape(len(grey), -1)
-
-
-def oriented_gradients(grey: np.ndarray) -> np.ndarray:
-    """Return histograms of oriented gradients.
-
-    Reference: [Dalal and Triggs, 2005](https://doi.org/10.1109/CVPR.2005.177), unsigned, 9
-    bins, each part normalized by its own length.
-
-    Args:
-        grey: `(images, height, width)`.
-
-    Returns:
-        `(images, 8 * 8 * 9)`: shares of the orientations, weighted by magnitude, in 8 x 8 parts.
-    """
-    dy, dx = np.gradient(grey, axis=(1, 2))
-    angle = np.arctan2(dy, dx) % np.pi
-    bins = np.minimum((angle / np.pi * ORIENTATIONS).astype(int), ORIENTATIONS - 1)
-    found = _histograms(bins, np.hypot(dy, dx), ORIENTATIONS, 8)
-    found /= np.sqrt((found**2).sum(-1, keepdims=True)) + 1e-6
-    return found.reshape(len(grey), -1)
-
-
-def _histograms(values: np.ndarray, weights: np.ndarray, bins: int, parts: int) -> np.ndarray:
-    """Return `(images, parts, parts, bins)` weighted shares of small integers."""
-    count, height, width = values.shape
-    row = np.arange(height) * parts // height
-    column = np.arange(width) * parts // width
-    cell = row[:, None] * parts + column[None, :]
-    index = (np.arange(count)[:, None, None] * parts**2 + cell) * bins + values
-    total = np.bincount(index.ravel(), weights.ravel(), minlength=count * parts**2 * bins)
-    area = np.bincount(cell.ravel(), minlength=parts**2).reshape(parts, parts, 1)
-    return total.reshape(count, parts, parts, bins) / area
-
-
-def _blocks(grey: np.ndarray, side: int) -> np.ndarray:
-    rows = np.arange(side) * grey.shape[1] // side
-    columns = np.arange(side) * grey.shape[2] // side
-    sums = np.add.reduceat(np.add.reduceat(grey, rows, axis=1), columns, axis=2)
-    ones = np.ones((1, *grey.shape[1:]), np.float32)
-    return sums / np.add.reduceat(np.add.reduceat(ones, rows, axis=1), columns, axis=2)
-
-
-def _intensity(grey: np.ndarray) -> np.ndarray:
-    flat = grey.reshape(len(grey), -1)
-    mean, deviation = flat.mean(1), flat.std(1) + 1e-12
-    centred = (flat - mean[:, None]) / deviation[:, None]
-    moments = [mean, deviation, (centred**3).mean(1), (centred**4).mean(1)]
-    percentiles = np.percentile(flat, (1, 5, 10, 25, 50, 75, 90, 95, 99), axis=1)
-    return np.concatenate([np.stack(moments), percentiles]).T
 
 
 class ImageBaseline:
@@ -180,8 +29,6 @@ def fit_image_baseline(
 ) -> ImageBaseline:
     """Fit logistic regression to features, its penalty chosen by cross-validation by subject.
 
-    With one subject in a class there is nothing to validate on: the middle penalty is taken.
-
     Args:
         images: `(images, height, width, channels)`.
         labels: `(images,)` integers; every class is present.
@@ -191,25 +38,50 @@ def fit_image_baseline(
     Returns:
         The fitted baseline.
     """
+    features = image_features(images)
+    model, strength = fit_regression(features, labels, subjects, REGULARIZATIONS, seed)
+    return ImageBaseline(model, strength)
+
+
+def fit_regression(
+    features: np.ndarray,
+    labels: np.ndarray,
+    subjects: np.ndarray,
+    strengths: Sequence[float],
+    seed: int = 0,
+) -> tuple[Any, float]:
+    """Fit logistic regression, its penalty chosen by cross-validation by subject.
+
+    With one subject in a class there is nothing to validate on: the middle penalty is taken.
+
+    Args:
+        features: `(cases, features)`.
+        labels: `(cases,)` integers; every class is present.
+        subjects: `(cases,)`; no subject is in two folds.
+        strengths: Inverse strengths of the L2 penalty to choose from.
+        seed: Seed of the folds.
+
+    Returns:
+        The fitted model, with `predict_proba(features)`, and the strength chosen.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    features = image_features(images)
     folds = min(FOLDS, *(len(np.unique(subjects[labels == k])) for k in np.unique(labels)))
     if folds < 2:
-        middle = REGULARIZATIONS[len(REGULARIZATIONS) // 2]
-        return ImageBaseline(_regression(middle).fit(features, labels), middle)
+        middle = strengths[len(strengths) // 2]
+        return _regression(middle).fit(features, labels), middle
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    losses = np.zeros(len(REGULARIZATIONS))
+    losses = np.zeros(len(strengths))
     for fit, held in splitter.split(features, labels, subjects):
         if len(np.unique(labels[fit])) < len(np.unique(labels)):
             continue
-        for k, strength in enumerate(REGULARIZATIONS):
+        for k, strength in enumerate(strengths):
             model = _regression(strength).fit(features[fit], labels[fit])
             known = np.searchsorted(model.classes_, labels[held])
             p = model.predict_proba(features[held])[np.arange(len(held)), known]
             losses[k] -= np.log(np.maximum(p, 1e-12)).sum()
-    best = REGULARIZATIONS[int(np.argmin(losses))]
-    return ImageBaseline(_regression(best).fit(features, labels), best)
+    best = strengths[int(np.argmin(losses))]
+    return _regression(best).fit(features, labels), best
 
 
 def fit_oracle(causes: np.ndarray, labels: np.ndarray) -> Any:
@@ -225,6 +97,28 @@ def fit_oracle(causes: np.ndarray, labels: np.ndarray) -> Any:
         A model with `predict_proba(causes)`.
     """
     return _regression(10.0).fit(causes, labels)
+
+
+class PixelGaussian:
+    """A Gaussian with the mean and the covariance of the pixels of some images.
+
+    Args:
+        images: `(images, height, width, channels)` in [-1, 1].
+    """
+
+    def __init__(self, images: np.ndarray):
+        self.shape = images.shape[1:]
+        flat = images.reshape(len(images), -1).astype(np.float64)
+        self.mean = flat.mean(0)
+        # Of fewer images than pixels the covariance has no full rank: no Cholesky.
+        values, vectors = np.linalg.eigh(np.cov(flat, rowvar=False))
+        self.root = vectors * np.sqrt(np.maximum(values, 0))
+
+    def sample(self, count: int, seed: int) -> np.ndarray:
+        """Return `(count, height, width, channels)` float32 images, cut to [-1, 1]."""
+        drawn = np.random.default_rng(seed).normal(size=(count, len(self.mean)))
+        images = np.clip(self.mean + drawn @ self.root.T, -1, 1)
+        return images.reshape(count, *self.shape).astype(np.float32)
 
 
 def _regression(strength: float) -> Any:

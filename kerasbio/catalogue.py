@@ -1,6 +1,7 @@
 """What kerasbio can build, in constants: the builders never read them, the tests compare."""
 
 import dataclasses
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -10,16 +11,14 @@ class BuilderRow:
     Attributes:
         name: Name of the function.
         family: Family of the architecture.
-        input_shape: Input of the published network.
-        num_classes: Classes of the published network.
-        parameters: All parameters at that input and number of classes.
+        arguments: Of the published network: the shape first, then the number of outputs.
+        parameters: Learnable parameters with these arguments.
         reference: Publication.
     """
 
     name: str
     family: str
-    input_shape: tuple[int, ...]
-    num_classes: int
+    arguments: tuple[Any, ...]
     parameters: int
     reference: str
 
@@ -28,9 +27,36 @@ BUILDERS = (
     BuilderRow(
         "build_lenet5",
         "CNN",
-        (32, 32, 1),
-        10,
+        ((32, 32, 1), 10),
         61_706,
         "LeCun et al. 1998, doi:10.1109/5.726791",
+    ),
+    BuilderRow(
+        "build_dcgan_generator",
+        "GAN",
+        ((64, 64, 3),),
+        3_576_704,
+        "Radford et al. 2016, arXiv:1511.06434",
+    ),
+    BuilderRow(
+        "build_dcgan_discriminator",
+        "GAN",
+        ((64, 64, 3),),
+        2_765_568,
+        "Radford et al. 2016, arXiv:1511.06434",
+    ),
+    BuilderRow(
+        "build_gcn",
+        "graph network",
+        ((1433,), 7),
+        23_063,
+        "Kipf and Welling 2017, arXiv:1609.02907",
+    ),
+    BuilderRow(
+        "build_q_network",
+        "agent",
+        ((4,), 2),
+        10_934,
+        "Huang et al. 2022, CleanRL, jmlr.org/papers/v23/21-1342",
     ),
 )

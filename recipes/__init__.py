@@ -29,4 +29,25 @@ RECIPES = (
         "simulated radiographs of 5 classes; your own PNG, JPEG or TIFF, 8 or 16 bit",
         "raw image of any size to probabilities",
     ),
+    Recipe(
+        "image-synthesis",
+        "Make images like those of a set",
+        "DCGAN",
+        "simulated radiographs; your own PNG, JPEG or TIFF, 8 or 16 bit",
+        "latent point to image",
+    ),
+    Recipe(
+        "gene-network",
+        "Tell the pathway of a gene, or the class of any node, from its interactions",
+        "graph convolutional network",
+        "a simulated gene network; your own nodes.csv and edges.csv",
+        "raw features and edges to probabilities",
+    ),
+    Recipe(
+        "adaptive-diagnostics",
+        "Choose diagnostic tests one after another, then treat or discharge",
+        "DQN",
+        "simulated patients; your own tests as CSV",
+        "findings to the next action",
+    ),
 )

@@ -52,7 +52,7 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: 
     from kerasbio.layers.prepare_images import PrepareImages, prepare_image
     from kerasbio.models.cnn import build_lenet5
     from kerasbio.optimizers import make_optimizer
-    from kerasbio.recipes.results import SIMULATED, finish_classification
+    from kerasbio.recipes.results import SIMULATED, finish_image_classification
     from kerasbio.training.evaluation import compare_classifiers
     from kerasbio.training.fit import fit, seed_everything
     from kerasbio.training.run import open_run
@@ -123,7 +123,7 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: 
             test.labels, test.subjects, probabilities, cases.classes, seed=options.seed
         )
 
-        finish_classification(
+        finish_image_classification(
             run,
             model,
             comparison,

@@ -1,26 +1,44 @@
-"""What follows the evaluation of any classifier: scores, export, model card, report."""
+"""What follows the evaluation in any recipe: scores, export, model card, report."""
 
 import hashlib
 import json
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 SIMULATED = "The data are simulated: no clinical performance is implied."
 
 
-def finish_classification(
+class Interface(NamedTuple):
+    """How a served model is called.
+
+    Attributes:
+        inputs: What each input of `serving_default` is: type, shape, unit.
+        outputs: What each output is.
+        example: One array for each input, from which the card makes a request of zeros.
+        files: What `kerasbio predict` takes; empty where it does not know such a model.
+        raw_head: What the signature `logits` gives; empty where there is none.
+    """
+
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    example: Mapping[str, Any]
+    files: str = ""
+    raw_head: str = ""
+
+
+def finish(
     run: Any,
     model: Any,
     comparison: Any,
     *,
-    prepare: Any,
-    images: Any,
-    raw: Any,
+    export: Callable[[Path, Mapping[str, Any]], Path],
+    interface: Interface,
+    sections: Sequence[Any],
     names: Mapping[str, str],
     summary: Sequence[tuple[str, str]],
     data: str,
@@ -28,25 +46,25 @@ def finish_classification(
 ) -> None:
     """Write scores, export through the gate, and write model card and report of a run.
 
-    The model is published into `saved_models/` if its score lies above its best baseline's and
-    the run was no trial; else it is exported into the run's directory. A resumed run whose
+    The model is published into `saved_models/` if its score is better than its best baseline's
+    and the run was no trial; else it is exported into the run's directory. A resumed run whose
     weights are already exported is not exported again.
 
     Args:
         run: The `Run`.
-        model: The trained network, to logits.
+        model: The trained model.
         comparison: The `Comparison` on held-out cases.
-        prepare: Layer from raw inputs to the network's.
-        images: Held-out inputs as the network sees them, in the order of `comparison`.
-        raw: `(examples, height, width, channels)` raw inputs for the gate.
+        export: Function of a directory and the metadata that exports there and returns the
+            directory of the version.
+        interface: How the export is called.
+        sections: What the report shows of this task.
         names: Display name by predictor.
         summary: What was trained and on what.
         data: What the model was trained and tested on, in a sentence.
         notes: What the user should know.
     """
-    from kerasbio.export import export_classifier
     from kerasbio.report.card import write_model_card
-    from kerasbio.report.classification import headline, write_classification_report
+    from kerasbio.report.result import headline, write_report
     from kerasbio.serving.versions import describe, exports_of, next_version
 
     result = headline(comparison, names)
@@ -57,56 +75,102 @@ def finish_classification(
     shelf = Path(run.options.output) / "saved_models" / run.recipe
     weights = _hash(model)
     before = [path for path in exports_of(run.path) if describe(path).get("weights") == weights]
+    metadata = {"recipe": run.recipe, "run": run.name, "weights": weights}
     if before:
-        export = Path(os.path.relpath(before[-1]))
+        exported = Path(os.path.relpath(before[-1]))
     else:
-        export = export_classifier(
-            model,
-            shelf if publish else run.path / "export",
-            prepare=prepare,
-            classes=comparison.classes,
-            examples=raw,
-            metadata={"recipe": run.recipe, "run": run.name, "weights": weights},
-        )
-    scores = {**json.loads(comparison.to_json()), "export": os.path.relpath(export, run.path)}
-    run.write("scores.json", json.dumps(scores, indent=2) + "\n")
-    channels = images.shape[-1]
+        exported = export(shelf if publish else run.path / "export", metadata)
+    scores = {**comparison.content(), "export": os.path.relpath(exported, run.path)}
+    run.write("scores.json", json.dumps(scores, indent=2, allow_nan=False) + "\n")
+    title = f"{names['network']}: {run.recipe}"
     write_model_card(
         run.path / "model_card.md",
-        title=f"{names['network']}: {run.recipe}",
+        title=title,
         name=run.recipe,
         headline=result,
-        signature={
-            "inputs": {"image": f"float32 (batch, height, width, {channels}), raw intensities"},
-            "outputs": {"probabilities": f"float32 (batch, {len(comparison.classes)}), sum 1"},
-        },
+        signature={"inputs": interface.inputs, "outputs": interface.outputs},
         scores=comparison.scores,
         data=data,
         limits=[*notes, "Scores are of held-out subjects of the same source as the training's."],
-        export_path=export,
-        example_shapes={"image": raw.shape[1:]},
+        export_path=exported,
+        example=interface.example,
         names=names,
-        files="IMAGE...",
+        files=interface.files,
+        raw_head=interface.raw_head,
     )
-    report = write_classification_report(
+    report = write_report(
         run.path,
-        title=f"{names['network']}: {run.recipe}",
+        title=title,
         summary=[*summary, ("Training", run.options.describe())],
         comparison=comparison,
-        images=images,
+        sections=sections,
         notes=notes,
         names=names,
     )
-    if export.resolve().parent != shelf.resolve():
+    if exported.resolve().parent != shelf.resolve():
         why = "a trial run" if run.options.is_smoke else "not above its baseline"
         make = shlex.join(["mkdir", "-p", str(shelf)])
-        move = shlex.join(["mv", str(export), str(next_version(shelf))])
+        move = shlex.join(["mv", str(exported), str(next_version(shelf))])
         click.echo(f"not published ({why}); to publish: {make} && {move}")
     how = (
         "as before" if before else "loaded and called in a fresh process as TensorFlow Serving does"
     )
-    click.echo(f"export: {export}, {how}")
+    click.echo(f"export: {exported}, {how}")
     click.echo(f"report: {report}")
+
+
+def finish_image_classification(
+    run: Any,
+    model: Any,
+    comparison: Any,
+    *,
+    prepare: Any,
+    images: Any,
+    raw: Any,
+    names: Mapping[str, str],
+    notes: Sequence[str],
+    **rest: Any,
+) -> None:
+    """Finish the run of a classifier of images.
+
+    Args:
+        run: The `Run`.
+        model: The trained network, to logits.
+        comparison: The `ClassifierComparison` on held-out cases.
+        prepare: Layer from raw images to the network's.
+        images: Held-out images as the network sees them, in the order of `comparison`.
+        raw: `(examples, height, width, channels)` raw images for the gate.
+        names: Display name by predictor.
+        notes: What the user should know.
+        **rest: As for `finish`.
+    """
+    from kerasbio.export import export_classifier
+    from kerasbio.report.classification import absence_notes, classification_sections
+
+    classes = comparison.classes
+
+    def export(directory: Path, metadata: Mapping[str, Any]) -> Path:
+        return export_classifier(
+            model, directory, prepare=prepare, classes=classes, examples=raw, metadata=metadata
+        )
+
+    finish(
+        run,
+        model,
+        comparison,
+        export=export,
+        interface=Interface(
+            {"image": f"float32 (batch, height, width, {raw.shape[-1]}), raw intensities"},
+            {"probabilities": f"float32 (batch, {len(classes)}), sum 1"},
+            {"image": raw[0]},
+            files="IMAGE...",
+            raw_head="logits",
+        ),
+        sections=classification_sections(comparison, names, images),
+        names=names,
+        notes=[*notes, *absence_notes(comparison)],
+        **rest,
+    )
 
 
 def _hash(model: Any) -> str:

@@ -1,11 +1,77 @@
 """One row per builder: what it is called with in the tests, and what it must give."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
+import tensorflow as tf
 
+from kerasbio.export import (
+    export_classifier,
+    export_generator,
+    export_node_classifier,
+    export_policy,
+)
+from kerasbio.layers.adjacency import normalize_adjacency
+from kerasbio.models.agent import build_q_network
 from kerasbio.models.cnn import build_lenet5
+from kerasbio.models.gan import build_dcgan_discriminator, build_dcgan_generator
+from kerasbio.models.graph import build_gcn
+
+#: Cases in a batch; of a graph these are its nodes.
+COUNT = 3
+EDGES = np.array([[0, 1], [1, 2]])
+
+
+def as_classifier(model: keras.Model, path: Path) -> Path:
+    """Export as a classifier of what the model itself takes."""
+    classes = [str(k) for k in range(model.output_shape[-1])]
+    return export_classifier(
+        model, path, prepare=None, classes=classes, examples=_examples(model), metadata={}
+    )
+
+
+def as_generator(model: keras.Model, path: Path) -> Path:
+    """Export as a generator."""
+    return export_generator(model, path, examples=_examples(model))
+
+
+def as_node_classifier(model: keras.Model, path: Path) -> Path:
+    """Export as a classifier of the nodes of a graph."""
+    size = next(i.shape[-1] for i in model.inputs if i.name == "node_features")
+    graph = {
+        "node_features": np.random.default_rng(0).normal(size=(COUNT, size)).astype(np.float32),
+        "edges": EDGES,
+        "weights": np.array([1.0, 2.0], np.float32),
+    }
+    classes = [str(k) for k in range(model.output_shape[-1])]
+    scale = (np.full(size, 0.5), np.full(size, 2.0))
+    return export_node_classifier(model, path, classes=classes, examples=graph, scale=scale)
+
+
+def as_policy(model: keras.Model, path: Path) -> Path:
+    """Export as a policy."""
+    actions = [f"action {k}" for k in range(model.output_shape[-1])]
+    return export_policy(model, path, actions=actions, scale=0.01, examples=_examples(model))
+
+
+def _examples(model: keras.Model) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(2, *model.input_shape[1:])).astype(np.float32)
+
+
+def inputs_of(model: keras.Model) -> Any:
+    """Return random inputs of three cases, as the model takes them."""
+    random = np.random.default_rng(0)
+    inputs = {}
+    for tensor in model.inputs:
+        if tensor.sparse:
+            inputs[tensor.name] = normalize_adjacency(tf.constant(EDGES), tf.ones(2), COUNT)
+        else:
+            value = random.normal(size=(COUNT, *tensor.shape[1:]))
+            inputs[tensor.name] = tf.constant(value, tf.float32)
+    return inputs if len(inputs) > 1 else next(iter(inputs.values()))
 
 
 class BuilderCase(NamedTuple):
@@ -17,6 +83,7 @@ class BuilderCase(NamedTuple):
         keywords: Keyword arguments.
         output_shape: Shape of the output without the batch.
         rejected: `(arguments, words of the error)` that the builder refuses.
+        export: How its SavedModel is written.
     """
 
     build: Callable[..., keras.Model]
@@ -24,6 +91,7 @@ class BuilderCase(NamedTuple):
     keywords: dict[str, Any]
     output_shape: tuple[int | None, ...]
     rejected: tuple[tuple[tuple[Any, ...], str], ...] = ()
+    export: Callable[[keras.Model, Path], Path] = as_classifier
 
 
 CASES = {
@@ -41,5 +109,49 @@ CASES = {
     ),
     "lenet5_batch_norm": BuilderCase(
         build_lenet5, ((32, 34, 1), 1), {"batch_norm": True, "activation": "relu"}, (1,)
+    ),
+    "dcgan_generator": BuilderCase(
+        build_dcgan_generator,
+        ((16, 16, 2),),
+        {"latent_size": 5, "filters": (4, 3)},
+        (16, 16, 2),
+        (
+            (((48, 48, 1),), r"must be \(64, 64, channels\).*Received: output_shape=\(48, 48, 1\)"),
+            (((32, 32, 1),), "3 filters give 32 pixels"),
+            (((64, 32, 1),), "Received: output_shape"),
+        ),
+        as_generator,
+    ),
+    "dcgan_discriminator": BuilderCase(
+        build_dcgan_discriminator,
+        ((16, 16, 2),),
+        {"filters": (3, 4), "batch_norm": False},
+        (1,),
+        ((((64, 32, 1),), r"Received: input_shape=\(64, 32, 1\)"), (((64, 64),), "Received")),
+    ),
+    "gcn": BuilderCase(
+        build_gcn,
+        ((4,), 3),
+        {"hidden": (5,), "dropout": 0.2},
+        (3,),
+        (
+            (((4, 5), 3), r"Received: input_shape=\(4, 5\)"),
+            (((4,), 0), "Received: num_classes=0"),
+        ),
+        as_node_classifier,
+    ),
+    "gcn_deep": BuilderCase(
+        build_gcn, ((4,), 1), {"hidden": (5, 6), "batch_norm": True}, (1,), (), as_node_classifier
+    ),
+    "q_network": BuilderCase(
+        build_q_network,
+        ((3,), 5),
+        {"hidden": (7, 6)},
+        (5,),
+        (
+            (((3, 2), 5), r"Received: input_shape=\(3, 2\)"),
+            (((3,), 0), "Received: num_actions=0"),
+        ),
+        as_policy,
     ),
 }

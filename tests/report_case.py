@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbio.report.classification import write_classification_report
-from kerasbio.training.evaluation import Comparison, compare_classifiers
+from kerasbio.report import result
+from kerasbio.report.classification import absence_notes, classification_sections
+from kerasbio.training.evaluation import ClassifierComparison, compare_classifiers
 
 CLASSES = ("normal", "nodule", "effusion", "pneumothorax", "cardiomegaly")
 LAYERS = ("lenet5/c1", "lenet5/c3", "lenet5/c5", "lenet5/f6", "lenet5/logits")
@@ -32,7 +33,7 @@ def fabricate_probabilities(
 
 def fabricate_comparison(
     cases: int = 600, classes: tuple[str, ...] = CLASSES, repeats: int = 200, absent: bool = False
-) -> Comparison:
+) -> ClassifierComparison:
     random = np.random.default_rng(0)
     labels = random.integers(0, len(classes) - absent, cases)
     subjects = np.sort(random.integers(0, max(2, cases * 2 // 3), cases))
@@ -90,18 +91,18 @@ def write_history(path: Path, epochs: int = 12, layers: tuple[str, ...] = LAYERS
     (path / "command.txt").write_text("kerasbio train image-diagnosis --epochs 12\n")
 
 
-def write_report(path: Path, comparison: Comparison, **changes) -> Path:
+def write_report(path: Path, comparison: ClassifierComparison, **changes) -> Path:
     """Write the report of the fabricated run; a warning is an error."""
     write_history(path, **changes)
     images = fabricate_images(len(comparison.labels), size=32)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return write_classification_report(
+        return result.write_report(
             path,
             title="Image diagnosis with LeNet-5",
             summary=SUMMARY,
             comparison=comparison,
-            images=images,
-            notes=NOTES,
+            sections=classification_sections(comparison, NAMES, images),
+            notes=[*NOTES, *absence_notes(comparison)],
             names=NAMES,
         )

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from kerasbio import baselines
+from kerasbio import baselines, image_features
 
 
 def test_cooccurrence_by_brute_force():
     grey = np.random.default_rng(0).normal(size=(2, 20, 18))
-    found = baselines.cooccurrence_features(grey).reshape(2, 2, 4, 4)
+    found = image_features.cooccurrence_features(grey).reshape(2, 2, 4, 4)
     image = grey[1]
     low, high = np.percentile(image, (1, 99))
     levels = np.clip((image - low) / (high - low) * 16, 0, 15).astype(int)
-    for d, distance in enumerate(baselines.DISTANCES):
-        for o, (dy, dx) in enumerate(baselines.OFFSETS):
+    for d, distance in enumerate(image_features.DISTANCES):
+        for o, (dy, dx) in enumerate(image_features.OFFSETS):
             table = np.zeros((16, 16))
             for y in range(20):
                 for x in range(18):
@@ -35,11 +35,11 @@ def test_cooccurrence_by_brute_force():
 
 
 def test_patterns_of_a_flat_image_and_of_a_peak():
-    flat = baselines.local_binary_patterns(np.zeros((1, 16, 16))).reshape(16, 10)
+    flat = image_features.local_binary_patterns(np.zeros((1, 16, 16))).reshape(16, 10)
     np.testing.assert_array_equal(flat, np.eye(10)[[8] * 16])
     peak = np.zeros((1, 16, 16))
     peak[0, 8, 8] = 1
-    shares = baselines.local_binary_patterns(peak).reshape(16, 10)
+    shares = image_features.local_binary_patterns(peak).reshape(16, 10)
     np.testing.assert_allclose(shares.sum(1), 1)
     # One pixel is brighter than all of its ring, in one part of 4 x 4 pixels or fewer.
     assert np.count_nonzero(shares[:, 0]) == 1 and 1 / 16 <= shares[:, 0].max() <= 1 / 9
@@ -48,7 +48,7 @@ def test_patterns_of_a_flat_image_and_of_a_peak():
 @pytest.mark.parametrize(("axis", "orientation"), [(1, 0), (0, 4)])
 def test_orientation_of_a_ramp(axis, orientation):
     ramp = np.moveaxis(np.tile(np.arange(32.0), (32, 1)), 1, axis)[None]
-    found = baselines.oriented_gradients(ramp).reshape(64, 9)
+    found = image_features.oriented_gradients(ramp).reshape(64, 9)
     np.testing.assert_allclose(found[:, orientation], 1, atol=1e-5)
     np.testing.assert_allclose(np.delete(found, orientation, 1), 0, atol=1e-6)
 
@@ -57,7 +57,7 @@ def test_orientation_of_a_ramp(axis, orientation):
 def test_features_are_finite_for_any_size(shape):
     images = np.random.default_rng(0).normal(size=shape)
     images[0] = 0
-    features = baselines.image_features(images)
+    features = image_features.image_features(images)
     assert features.shape == (3, 256 + 13 + 32 + 160 + 576) and np.isfinite(features).all()
 
 
@@ -72,9 +72,9 @@ def test_few_subjects_are_enough(smallest):
 
 def test_features_of_many_images_are_those_of_each(monkeypatch):
     images = np.random.default_rng(0).normal(size=(7, 16, 16, 1))
-    whole = baselines.image_features(images)
-    monkeypatch.setattr(baselines, "CHUNK", 3)
-    np.testing.assert_array_equal(baselines.image_features(images), whole)
+    whole = image_features.image_features(images)
+    monkeypatch.setattr(image_features, "CHUNK", 3)
+    np.testing.assert_array_equal(image_features.image_features(images), whole)
 
 
 def test_baseline_and_oracle_learn_what_is_easy():

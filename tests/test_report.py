@@ -14,12 +14,14 @@ from PIL import Image
 from kerasbio.metrics import Score
 from kerasbio.report.card import write_model_card
 from kerasbio.report.classification import (
+    absence_notes,
     choose_examples,
-    headline,
-    write_classification_report,
+    classification_sections,
 )
 from kerasbio.report.page import Page, format_interval, format_score, format_value
 from kerasbio.report.plots import read_history, spread
+from kerasbio.report.result import headline
+from kerasbio.report.result import write_report as write_any_report
 from tests.report_case import (
     CLASSES,
     LAYERS,
@@ -183,16 +185,19 @@ def test_an_absent_class_and_a_run_without_an_epoch_are_said(tmp_path):
     comparison = fabricate_comparison(200, absent=True, repeats=50)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        path = write_classification_report(
-            tmp_path, title="t", summary=[], comparison=comparison, images=None
+        path = write_any_report(
+            tmp_path,
+            title="t",
+            summary=[],
+            comparison=comparison,
+            sections=classification_sections(comparison),
+            notes=absence_notes(comparison),
         )
     text = check_page(path.read_text(encoding="utf-8")).text
     assert f"No held-out case is of class {CLASSES[-1]}" in text
     assert "undefined" in text and "there is no curve to show" in text
     with pytest.raises(ValueError, match=r"one per case \(200\). Received: 3"):
-        write_classification_report(
-            tmp_path, title="t", summary=[], comparison=comparison, images=fabricate_images(3)
-        )
+        classification_sections(comparison, images=fabricate_images(3))
 
 
 def test_a_page_escapes_what_it_is_given(tmp_path):
@@ -249,7 +254,7 @@ def test_the_card_holds_scores_signature_limits_and_commands(tmp_path):
         data="2,400 simulated radiographs.",
         limits=["The data are simulated: no clinical performance is implied."],
         export_path="saved_models/image-diagnosis/1",
-        example_shapes={"image": (64, 64, 1)},
+        example={"image": np.ones((64, 64, 1))},
         names=NAMES,
         files="radiograph.png",
     )

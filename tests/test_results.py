@@ -9,7 +9,7 @@ import pytest
 
 from kerasbio.layers.prepare_images import PrepareImages
 from kerasbio.models.cnn import build_lenet5
-from kerasbio.recipes.results import finish_classification
+from kerasbio.recipes.results import finish_image_classification
 from kerasbio.serving.predict import open_saved_model
 from kerasbio.training.options import RunOptions
 from kerasbio.training.run import open_run
@@ -28,7 +28,7 @@ def finish(output, model, comparison, **options):
     """Finish a run of a recipe and return the scores that it wrote."""
     options = {"epochs": 5, "output": str(output), "name": "a", **options}
     with open_run("diagnosis", RunOptions(**options), "lenet5") as run:
-        finish_classification(
+        finish_image_classification(
             run,
             model,
             comparison,

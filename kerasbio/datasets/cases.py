@@ -165,14 +165,21 @@ def to_dataset(
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
 
-def fingerprint(cases: Cases) -> dict[str, Any]:
-    """Return what tells a data set from others: counts, and a hash of who is of which class."""
+def fingerprint(cases: Cases, *arrays: np.ndarray) -> dict[str, Any]:
+    """Return what tells a data set from others: in words, and as a hash.
+
+    Args:
+        cases: Who is of which class is hashed, without making any input.
+        *arrays: What else to hash.
+    """
     subjects = np.asarray(cases.subjects)
     content = "\n".join([*cases.classes, *map(str, np.asarray(cases.labels)), *map(str, subjects)])
+    digest = hashlib.sha256(content.encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
     return {
-        "cases": len(cases),
-        "subjects": len(np.unique(subjects)),
-        "sha256": hashlib.sha256(content.encode()).hexdigest(),
+        "described": f"{len(cases)} cases of {len(np.unique(subjects))} subjects",
+        "sha256": digest.hexdigest(),
     }
 
 

@@ -4,6 +4,9 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from kerasbio.metrics.bootstrap import Score
 from kerasbio.report.page import format_score
@@ -23,13 +26,14 @@ docker run --rm -p 8501:8501 \\
 TensorFlow Serving loads the version of the highest number in that folder and answers at
 `http://localhost:8501/v1/models/{name}`.
 """
-CALL = """\
+FILES = """\
 On files, without a server:
 
 ```sh
 kerasbio predict {export_path} {files}
 ```
-
+"""
+CALL = """\
 From Python, to the server above; it writes `request.json` on the way:
 
 ```python
@@ -67,9 +71,10 @@ def write_model_card(
     data: str,
     limits: Sequence[str],
     export_path: Path | str,
-    example_shapes: Mapping[str, Sequence[int]],
+    example: Mapping[str, Any],
     names: Mapping[str, str] | None = None,
     files: str = "FILE...",
+    raw_head: str = "logits",
 ) -> Path:
     """Write `model_card.md`.
 
@@ -84,9 +89,11 @@ def write_model_card(
         data: What the model was trained and tested on.
         limits: What the scores do not say and where the model must not be used.
         export_path: Folder of the exported version, as the user would type it.
-        example_shapes: Shape of one case of each input, without the batch.
+        example: One case of each input, without the batch: its shape and type are shown.
         names: Display name by predictor; a predictor left out goes by its own.
-        files: What `kerasbio predict` takes, for the example.
+        files: What `kerasbio predict` takes, for the example; empty where it takes no such
+            model.
+        raw_head: What the signature `logits` gives; empty where there is none.
     """
     shown = Path(export_path)
     # Within double quotes of a shell, where $PWD must stay what it is.
@@ -96,12 +103,14 @@ def write_model_card(
         "export_path": shlex.quote(shown.as_posix()),
         "source": ("" if shown.is_absolute() else "$PWD/") + quoted,
         "files": files,
-        "inputs": _zeros(example_shapes),
+        "inputs": _zeros(example),
     }
+    call = (FILES if files else "") + ("\n" if files else "") + CALL
+    raw = "; the signature `logits` gives the raw head" if raw_head else ""
     parts = [
         f"# {title}",
         headline,
-        "## Signature\n\nOf `serving_default`; the signature `logits` gives the raw head.",
+        f"## Signature\n\nOf `serving_default`{raw}.",
         _table(
             ["", "name", "what"],
             [
@@ -115,7 +124,7 @@ def write_model_card(
         f"## Data\n\n{data}",
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits),
         "## How to serve\n\n" + SERVE.format(**values).strip(),
-        "## How to call\n\n" + CALL.format(**values).strip(),
+        "## How to call\n\n" + call.format(**values).strip(),
     ]
     return _write(Path(path), "\n\n".join(parts) + "\n")
 
@@ -125,12 +134,13 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _zeros(shapes: Mapping[str, Sequence[int]]) -> str:
-    arrays = ", ".join(
-        f'"{name}": np.zeros({(1, *(int(length) for length in shape))})'
-        for name, shape in shapes.items()
-    )
-    return "{" + arrays + "}"
+def _zeros(example: Mapping[str, Any]) -> str:
+    arrays = []
+    for name, value in example.items():
+        value = np.asarray(value)
+        kind = ', "int64"' if value.dtype.kind == "i" else ""
+        arrays.append(f'"{name}": np.zeros({(1, *value.shape)}{kind})')
+    return "{" + ", ".join(arrays) + "}"
 
 
 def _scores(scores: Mapping[str, Mapping[str, Score]], names: Mapping[str, str]) -> str:

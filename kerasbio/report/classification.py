@@ -1,5 +1,6 @@
 """The report of a classifier."""
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,15 +17,11 @@ from kerasbio.report.classification_plots import (
     save_image,
 )
 from kerasbio.report.page import Page, format_score, format_value
-from kerasbio.report.sections import add_curves, add_provenance
-from kerasbio.training.evaluation import NETWORK, Comparison
+from kerasbio.report.result import Section, display_names, score_label
+from kerasbio.training.comparison import NETWORK
+from kerasbio.training.evaluation import ClassifierComparison
 
-OVERALL = {
-    "auroc": "Mean AUROC",
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "expected_calibration_error": "Expected calibration error",
-}
+OVERALL = ("auroc", "balanced_accuracy", "accuracy", "expected_calibration_error")
 PER_CLASS = {
     "auroc": "AUROC, each class against the rest",
     "sensitivity": "Sensitivity",
@@ -34,32 +31,21 @@ EXAMPLES = 6
 MOST_ROC_CURVES = 12
 
 
-def write_classification_report(
-    run_path: Path,
-    *,
-    title: str,
-    summary: Sequence[tuple[str, str]],
-    comparison: Comparison,
-    images: np.ndarray | None = None,
-    notes: Sequence[str] = (),
+def classification_sections(
+    comparison: ClassifierComparison,
     names: Mapping[str, str] | None = None,
-    eyebrow: str = "kerasbio",
-) -> Path:
-    """Write `report.html`, and its figures under `plots/`, into the directory of a run.
+    images: np.ndarray | None = None,
+) -> list[Section]:
+    """Return what the report of a classifier shows beside what every report has.
 
     Args:
-        run_path: The run's directory, with `metrics.csv` and `gradients.csv`.
-        title: Title of the report.
-        summary: What was trained and on what, as names with values.
         comparison: Scores of the network beside its baselines on held-out cases.
+        names: Display name by predictor; a predictor left out goes by its own.
         images: The held-out inputs `(cases, height, width, channels)` in the order of
             `comparison.labels`; None shows no examples.
-        notes: Remarks that must not be missed, such as that the data are simulated.
-        names: Display name by predictor; a predictor left out goes by its own.
-        eyebrow: A few words above the title.
 
     Returns:
-        The path of `report.html`.
+        Scores, confusion, ROC curves, calibration and, with images, examples.
 
     Raises:
         ValueError: If there is not one image per case.
@@ -68,49 +54,17 @@ def write_classification_report(
         raise ValueError(
             f"images must be one per case ({len(comparison.labels)}). Received: {len(images)}"
         )
-    run_path = Path(run_path)
-    names = display_names(comparison, names)
-    page = Page(
-        title, eyebrow=eyebrow, headline=headline(comparison, names), detail=_detail(comparison)
-    )
-    for note in (*notes, *absence_notes(comparison)):
-        page.note(note)
-    page.heading("What was trained, and on what").facts(summary)
-    _add_scores(page, run_path / "plots", comparison, names)
-    _add_confusion(page, run_path / "plots", comparison, names)
-    _add_roc(page, run_path / "plots", comparison, names)
-    _add_calibration(page, run_path / "plots", comparison, names)
+    shown = display_names(comparison, names)
+    parts = [_add_scores, _add_confusion, _add_roc, _add_calibration]
+    sections: list[Section] = [
+        functools.partial(part, comparison=comparison, names=shown) for part in parts
+    ]
     if images is not None:
-        _add_examples(page, run_path / "plots", comparison, images)
-    add_curves(page, run_path)
-    add_provenance(page, run_path)
-    page.footer("Written by kerasbio. This page is one file: it needs no network and no script.")
-    return page.write(run_path / "report.html")
+        sections.append(functools.partial(_add_examples, comparison=comparison, images=images))
+    return sections
 
 
-def display_names(comparison: Comparison, names: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return a name to show for each predictor: the network, the baselines, the oracle last."""
-    order = sorted(comparison.scores, key=lambda p: (p == "oracle", p != NETWORK))
-    return {p: (names or {}).get(p, p.replace("_", " ").capitalize()) for p in order}
-
-
-def headline(comparison: Comparison, names: Mapping[str, str] | None = None) -> str:
-    """Return the result in a sentence.
-
-    For example `"Mean AUROC: LeNet-5 0.93 (0.91–0.95) beside the best baseline 0.82 (0.79–0.84),
-    +0.11 (0.08 to 0.14)"`.
-    """
-    score = comparison.monitor
-    network = comparison.scores[NETWORK][score]
-    baseline = comparison.scores[comparison.best_baseline][score]
-    return (
-        f"{OVERALL.get(score, score)}: {display_names(comparison, names)[NETWORK]} "
-        f"{format_score(network, 2)} beside the best baseline {format_score(baseline, 2)}, "
-        f"{format_score(comparison.margin, 2, signed=True)}"
-    )
-
-
-def absence_notes(comparison: Comparison) -> list[str]:
+def absence_notes(comparison: ClassifierComparison) -> list[str]:
     """Return what to say about classes that have no held-out case."""
     return [
         f"No held-out case is of class {name}: its AUROC and its sensitivity are undefined, and "
@@ -119,7 +73,7 @@ def absence_notes(comparison: Comparison) -> list[str]:
     ]
 
 
-def choose_examples(comparison: Comparison) -> tuple[list[int], list[int]]:
+def choose_examples(comparison: ClassifierComparison) -> tuple[list[int], list[int]]:
     """Choose cases to show: for each class a typical hit, and the most confident mistakes.
 
     Returns:
@@ -138,31 +92,13 @@ def choose_examples(comparison: Comparison) -> tuple[list[int], list[int]]:
     return right[:EXAMPLES], wrong[:EXAMPLES].tolist()
 
 
-def _detail(comparison: Comparison) -> str:
-    subjects = len(np.unique(comparison.subjects))
-    if comparison.beats_baseline:
-        verdict = "The network is better: the whole interval of the difference lies above 0."
-    else:
-        verdict = "The network is not shown to be better: the interval reaches 0 or is undefined."
-    return (
-        f"{score_label(comparison.monitor)} on {len(comparison.labels):,} held-out cases of "
-        f"{subjects:,} subjects, 95 % intervals by bootstrap over subjects, paired for the "
-        f"difference. {verdict}"
-    )
-
-
-def score_label(name: str) -> str:
-    """Return the name of a score as a reader wants it: `"Sensitivity, nodule"`."""
-    kind, _, rest = name.partition("_")
-    if name in OVERALL or kind not in PER_CLASS:
-        return OVERALL.get(name, name.replace("_", " ").capitalize())
-    return f"{'AUROC' if kind == 'auroc' else kind.capitalize()}, {rest}"
-
-
-def _add_scores(page: Page, plots: Path, comparison: Comparison, names: dict[str, str]) -> None:
+def _add_scores(
+    page: Page, plots: Path, comparison: ClassifierComparison, names: dict[str, str]
+) -> None:
     scores, classes = comparison.scores, comparison.classes
     rows: list[Sequence[str | Score] | str] = ["All classes"]
-    rows += [(label, *(scores[p][name] for p in names)) for name, label in OVERALL.items()]
+    labels = [(name, score_label(name)) for name in OVERALL]
+    rows += [(label, *(scores[p][name] for p in names)) for name, label in labels]
     for kind, label in PER_CLASS.items():
         rows.append(label)
         rows += [(name, *(scores[p][f"{kind}_{name}"] for p in names)) for name in classes]
@@ -188,7 +124,9 @@ def _add_scores(page: Page, plots: Path, comparison: Comparison, names: dict[str
         page.figure(plot, "by class, with 95 % intervals", title=label, grid="pair")
 
 
-def _add_confusion(page: Page, plots: Path, comparison: Comparison, names: dict[str, str]) -> None:
+def _add_confusion(
+    page: Page, plots: Path, comparison: ClassifierComparison, names: dict[str, str]
+) -> None:
     page.heading("Confusion matrix")
     page.paragraph("Cases, and their share of each true class, by the most probable class.")
     for predictor in (NETWORK, comparison.best_baseline):
@@ -201,7 +139,9 @@ def _add_confusion(page: Page, plots: Path, comparison: Comparison, names: dict[
         page.figure(plot, f"{accuracy} right", title=names[predictor], grid="pair")
 
 
-def _add_roc(page: Page, plots: Path, comparison: Comparison, names: dict[str, str]) -> None:
+def _add_roc(
+    page: Page, plots: Path, comparison: ClassifierComparison, names: dict[str, str]
+) -> None:
     page.heading("ROC curves")
     page.paragraph("Each class against the rest; the numbers are areas under the curves.")
     present = [k for k, name in enumerate(comparison.classes) if _is_scored(comparison, name)]
@@ -223,7 +163,7 @@ def _add_roc(page: Page, plots: Path, comparison: Comparison, names: dict[str, s
 
 
 def _add_calibration(
-    page: Page, plots: Path, comparison: Comparison, names: dict[str, str]
+    page: Page, plots: Path, comparison: ClassifierComparison, names: dict[str, str]
 ) -> None:
     page.heading("Calibration")
     page.paragraph(
@@ -243,7 +183,9 @@ def _add_calibration(
         page.figure(plot, f"expected error {error}", title=name, alt=f"Calibration curve of {name}")
 
 
-def _add_examples(page: Page, plots: Path, comparison: Comparison, images: np.ndarray) -> None:
+def _add_examples(
+    page: Page, plots: Path, comparison: ClassifierComparison, images: np.ndarray
+) -> None:
     probabilities, classes = comparison.probabilities[NETWORK], comparison.classes
     right, wrong = choose_examples(comparison)
     page.heading("Held-out inputs")
@@ -266,7 +208,7 @@ def _add_examples(page: Page, plots: Path, comparison: Comparison, images: np.nd
             page.figure(plot, caption, title=truth, alt=alt, grid="tile")
 
 
-def _is_scored(comparison: Comparison, name: str) -> bool:
+def _is_scored(comparison: ClassifierComparison, name: str) -> bool:
     return not np.isnan(comparison.scores[NETWORK][f"auroc_{name}"].value)
 
 

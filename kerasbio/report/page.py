@@ -33,10 +33,10 @@ def format_value(value: float, digits: int = 3, *, signed: bool = False) -> str:
 
 
 def format_interval(score: Score, digits: int = 3, *, signed: bool = False) -> str:
-    """Return `"0.912–0.948"`, `"0.08 to 0.14"` where `signed`, `""` where it is undefined."""
+    """Return `"0.912–0.948"`, `"0.08 to 0.14"` where `signed` or below 0, `""` if undefined."""
     if math.isnan(score.low):
         return ""
-    between = " to " if signed else "\N{EN DASH}"
+    between = " to " if signed or score.low < 0 else "\N{EN DASH}"
     return between.join(format_value(bound, digits) for bound in (score.low, score.high))
 
 

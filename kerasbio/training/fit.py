@@ -1,7 +1,7 @@
 """`fit` for every architecture: callbacks, history, checkpoints, resume, signals."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -73,6 +73,7 @@ def fit(
     *,
     validation_data: tf.data.Dataset | None = None,
     monitor: tuple[str, str] = ("val_loss", "min"),
+    watchers: Sequence[keras.callbacks.Callback] = (),
 ) -> list[str]:
     """Train a compiled model in a run's directory and give it the weights of its best epoch.
 
@@ -86,6 +87,8 @@ def fit(
         validation_data: Data that say which epoch is best.
         monitor: Name of the log that says so and `"min"` or `"max"`, unless the model has a
             `monitor` of its own.
+        watchers: Callbacks of the recipe; what they add to the logs of an epoch is kept with
+            them. They have no state of their own, and change nothing.
 
     Returns:
         One line for each thing that the user should know: damage found, gradients that vanish.
@@ -114,7 +117,7 @@ def fit(
     checkpointing = Checkpointing(store, kept, steps_per_epoch, decides, resumed)
     guard = FiniteGuard(lambda at, batch: _batch_at(feed, at, batch), lambda: _kept(store))
     progress = Progress(epochs, steps_per_epoch)
-    callbacks += [guard, _EpochNumber(epoch), progress, journal, checkpointing]
+    callbacks += [guard, _EpochNumber(epoch), *watchers, progress, journal, checkpointing]
 
     begin = resumed.state["epoch"] if resumed else 0
     skip = resumed.state["batch"] if resumed else 0

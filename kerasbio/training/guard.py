@@ -86,7 +86,8 @@ class FiniteGuard(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         finite = all(bool(stage.all_finite) for stage in self._stages)
-        if not finite or not np.isfinite((logs or {}).get("loss", 0.0)):
+        losses = [value for name, value in (logs or {}).items() if name.endswith("loss")]
+        if not finite or not np.isfinite(losses).all():
             self._stop(range(self._begin, self.first_batch + batch + 1))
 
     def on_epoch_end(self, epoch, logs=None):
@@ -121,9 +122,10 @@ def find_non_finite(model: keras.Model, data: Any) -> str:
         all are finite.
     """
     x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-    for path, value in keras.tree.flatten_with_path(x) if isinstance(x, dict) else [((), x)]:
-        value = keras.ops.convert_to_numpy(value)
-        if value.dtype.kind not in "fc":
+    for path, value in keras.tree.flatten_with_path(x):
+        # Of a sparse matrix the values alone can be wrong.
+        value = keras.ops.convert_to_numpy(getattr(value, "values", value))
+        if value.dtype.kind not in "fc" or not value.ndim:
             continue
         finite = np.isfinite(value.reshape(len(value), -1)).all(axis=1)
         if not finite.all():
@@ -138,9 +140,13 @@ def find_non_finite(model: keras.Model, data: Any) -> str:
     with _recorded_layers() as layers:
         for hook in hooks:
             hook.updating = False
+        eager = tf.config.functions_run_eagerly()
+        # A step may hold graphs of its own, whose tensors have no value to look at.
+        tf.config.run_functions_eagerly(True)
         try:
             model.train_step(data)
         finally:
+            tf.config.run_functions_eagerly(eager)
             for hook in hooks:
                 hook.updating = True
     for layer, finite in layers:

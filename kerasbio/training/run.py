@@ -167,10 +167,7 @@ def _check_data(run: Run, data: dict[str, Any]) -> None:
         return
     run.close()
     # The split follows from the data: subjects of the training would come into the test.
-    said = [
-        f"{found.get('cases', 'unknown')} cases of {found.get('subjects', 'unknown')} subjects"
-        for found in (before, data)
-    ]
+    said = [found.get("described", "unknown data") for found in (before, data)]
     raise KerasbioError(
         f"{run.path.name} cannot be resumed with other data (it began with {said[0]}, and there "
         f"are {said[1]}): restore them, or start a new run without --resume"

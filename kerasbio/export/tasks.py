@@ -1,0 +1,144 @@
+"""Exports of generators, of classifiers of nodes, and of policies."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasbio.export.saved_model import Signature, export_model
+from kerasbio.layers.adjacency import normalize_adjacency
+
+
+def export_generator(
+    generator: keras.Model,
+    directory: Path | str,
+    *,
+    examples: np.ndarray,
+    metadata: Mapping[str, Any] | None = None,
+) -> Path:
+    """Export a generator that answers an `image` to a `latent` point.
+
+    Args:
+        generator: From latent points `(batch, latent)` to images.
+        directory: Where versions lie.
+        examples: `(examples, latent)` float32 points for the gate.
+        metadata: What else `kerasbio.json` says.
+
+    Returns:
+        The directory of the new version.
+
+    Raises:
+        KerasbioError: As `export_model`.
+    """
+
+    def image(latent):
+        return {"image": tf.cast(generator(latent, training=False), tf.float32)}
+
+    spec = tf.TensorSpec((None, examples.shape[-1]), tf.float32, name="latent")
+    signatures = {"serving_default": Signature(image, {"latent": spec})}
+    return export_model(generator, directory, signatures, {"latent": examples}, metadata)
+
+
+def export_node_classifier(
+    model: keras.Model,
+    directory: Path | str,
+    *,
+    classes: Sequence[str],
+    examples: Mapping[str, np.ndarray],
+    scale: tuple[np.ndarray, np.ndarray],
+    metadata: Mapping[str, Any] | None = None,
+) -> Path:
+    """Export a classifier of the nodes of a graph, which is given by its edges.
+
+    Inputs are `node_features` `(nodes, features)`, raw; `edges` `(edges, 2)` int64, each
+    undirected edge once; and `weights` `(edges,)`. The adjacency is normalized inside. A request
+    is one graph: it has no batch, so that TensorFlow Serving takes it in column format alone.
+
+    Args:
+        model: From a dict of `node_features` and sparse `adjacency` to logits.
+        directory: Where versions lie.
+        classes: Names of the classes.
+        examples: The inputs of a graph by name, for the gate.
+        scale: Means and deviations of the features `(features,)`.
+        metadata: What else `kerasbio.json` says.
+
+    Returns:
+        The directory of the new version.
+
+    Raises:
+        KerasbioError: As `export_model`.
+    """
+    mean, deviation = (tf.constant(value, tf.float32) for value in scale)
+
+    def logits(node_features, edges, weights):
+        adjacency = normalize_adjacency(edges, weights, tf.shape(node_features)[0])
+        inputs = {"node_features": (node_features - mean) / deviation, "adjacency": adjacency}
+        return {"logits": tf.cast(model(inputs, training=False), tf.float32)}
+
+    def probabilities(**inputs):
+        raw = logits(**inputs)["logits"]
+        one = raw.shape[-1] == 1
+        return {"probabilities": tf.sigmoid(raw) if one else tf.nn.softmax(raw)}
+
+    specs = {
+        "node_features": tf.TensorSpec((None, len(scale[0])), tf.float32, name="node_features"),
+        "edges": tf.TensorSpec((None, 2), tf.int64, name="edges"),
+        "weights": tf.TensorSpec((None,), tf.float32, name="weights"),
+    }
+    signatures = {
+        "serving_default": Signature(probabilities, specs, batched=False),
+        "logits": Signature(logits, specs, batched=False),
+    }
+    described = {**(metadata or {}), "classes": list(classes)}
+    return export_model(model, directory, signatures, dict(examples), described)
+
+
+def export_policy(
+    model: keras.Model,
+    directory: Path | str,
+    *,
+    actions: Sequence[str],
+    scale: float,
+    examples: np.ndarray,
+    metadata: Mapping[str, Any] | None = None,
+) -> Path:
+    """Export a policy over findings that answers the `action` to take and all `values`.
+
+    Args:
+        model: From findings `(batch, tests)`, 0 where a test is not done, to the values of the
+            tests and of the other actions.
+        directory: Where versions lie.
+        actions: Names of the actions: the tests first, each of which is done once at most.
+        scale: By what the model's values are larger than rewards.
+        examples: `(examples, tests)` float32 findings for the gate.
+        metadata: What else `kerasbio.json` says.
+
+    Returns:
+        The directory of the new version.
+
+    Raises:
+        KerasbioError: As `export_model`.
+    """
+
+    def values(findings):
+        found = tf.cast(model(findings, training=False), tf.float32)
+        return {"logits": found}
+
+    def action(findings):
+        found = values(findings)["logits"] / scale
+        ends = tf.ones((tf.shape(findings)[0], len(actions) - findings.shape[1]), tf.bool)
+        legal = tf.concat([tf.equal(findings, 0), ends], axis=1)
+        best = tf.argmax(tf.where(legal, found, found.dtype.min), axis=1)
+        return {
+            "action": best,
+            "name": tf.gather(tf.constant(list(actions)), best),
+            "values": found,
+        }
+
+    spec = {"findings": tf.TensorSpec((None, examples.shape[-1]), tf.float32, name="findings")}
+    signatures = {"serving_default": Signature(action, spec), "logits": Signature(values, spec)}
+    described = {**(metadata or {}), "actions": list(actions)}
+    return export_model(model, directory, signatures, {"findings": examples}, described)

@@ -1,0 +1,79 @@
+"""Every recipe through its command, at its smallest size, and what each has learned."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kerasbio.recipes import RECIPES
+
+KERASBIO = str(Path(sys.executable).with_name("kerasbio"))
+#: Those that are not tested in a file of their own.
+NAMES = [recipe.name for recipe in RECIPES if recipe.name != "image-diagnosis"]
+#: The shared callbacks, the same words for every recipe.
+SHARED = ("--clip-norm", "1", "--schedule", "cosine", "--freeze-batch-norm-at", "1")
+
+
+def kerasbio(*words, cwd, code=0):
+    done = subprocess.run([KERASBIO, *words], capture_output=True, text=True, cwd=cwd)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_smoke_run_is_complete(name, tmp_path):
+    done = kerasbio("train", name, "--epochs", "1", "--samples", "64", *SHARED, cwd=tmp_path)
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0] == lines[-1] and lines[0].startswith(f"run: runs/{name}/")
+    run = tmp_path / lines[0].removeprefix("run: ")
+    for file in ("options.json", "metrics.csv", "scores.json", "model_card.md", "report.html"):
+        assert (run / file).is_file(), file
+    assert (run / "export/1/saved_model.pb").is_file() and not (tmp_path / "saved_models").exists()
+    scores = json.loads((run / "scores.json").read_text())
+    assert {"network", "oracle", scores["best_baseline"]} <= set(scores["scores"])
+    report = (run / "report.html").read_text()
+    assert "clip norm 1" in report and "cosine schedule" in report
+    assert "implied" in done.stdout and "implied" in report
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "words"),
+    [
+        ("gene-network", {}, "absent"),
+        ("gene-network", {"own/nodes.csv": "id,label,a\n1,x,0\n"}, "edges.csv"),
+        ("adaptive-diagnostics", {"own": "name,cost\n"}, "name,sensitivity,specificity,cost"),
+        ("image-synthesis", {"own/readme.txt": "nothing"}, "holds neither"),
+    ],
+)
+def test_wrong_data_are_told_in_a_line(name, files, words, tmp_path):
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    data = "own" if files else "absent"
+    done = kerasbio("train", name, "--data", data, cwd=tmp_path, code=1)
+    assert words in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_own_tests_of_another_disease(tmp_path):
+    (tmp_path / "tests.csv").write_text(
+        "name,sensitivity,specificity,cost\nstrip,0.8,0.9,1\nculture,0.95,0.98,5\n"
+    )
+    words = ("--data", "tests.csv", "--prior", "0.4", "--epochs", "2", "--samples", "6400")
+    kerasbio("train", "adaptive-diagnostics", *words, "--name", "a", cwd=tmp_path)
+    (tmp_path / "tests.csv").write_text("name,sensitivity,specificity,cost\nstrip,0.8,0.9,1\n")
+    again = kerasbio(
+        "train", "adaptive-diagnostics", "--resume", "--name", "a", cwd=tmp_path, code=1
+    )
+    assert "cannot be resumed with other data" in again.stderr
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("name", NAMES)
+def test_it_learns(name, tmp_path):
+    kerasbio("train", name, "--name", "a", cwd=tmp_path)
+    scores = json.loads((tmp_path / f"runs/{name}/a/scores.json").read_text())
+    assert scores["beats_baseline"] and scores["margin"]["low"] > 0
+    assert (tmp_path / f"saved_models/{name}/1/saved_model.pb").is_file()
