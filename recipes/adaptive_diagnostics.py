@@ -71,7 +71,7 @@ def adaptive_diagnostics(
         f"{PATIENTS:,} others to test"
     )
 
-    origin = {"described": "; ".join(str(tuple(test)) for test in tests)}
+    origin = {"described": "; ".join(test.describe() for test in tests)}
     with open_run("adaptive-diagnostics", options, "dqn", origin) as run:
         click.echo(f"run: {run.path}")
         click.echo(f"data: {data}")
@@ -147,17 +147,10 @@ def adaptive_diagnostics(
             names=names,
             summary=[
                 ("Agent", f"DQN, hidden layers of 64, {network.count_params():,} parameters"),
-                (
-                    "Tests",
-                    "; ".join(
-                        f"{t.name}: sensitivity {t.sensitivity:g}, specificity {t.specificity:g}, "
-                        f"cost {t.cost:g}"
-                        for t in tests
-                    ),
-                ),
+                ("Tests", "; ".join(test.describe() for test in tests)),
                 ("Losses", f"{missed:g} for a missed disease, {overtreated:g} for overtreatment"),
                 ("Data", data),
-            ],  # fmt: skip
+            ],
             data=data,
             notes=[SIMULATED, *notes],
         )

@@ -46,13 +46,11 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
     from kerasbio.datasets.gene_network import GeneNetwork
     from kerasbio.datasets.graph_files import read_graph
     from kerasbio.datasets.nodes import element, split_nodes
-    from kerasbio.export import export_node_classifier
     from kerasbio.graph_baselines import choose_alpha, label_propagation
     from kerasbio.layers.adjacency import normalize_adjacency
     from kerasbio.models.graph import build_gcn
     from kerasbio.optimizers import make_optimizer
-    from kerasbio.recipes.results import SIMULATED, Interface, finish
-    from kerasbio.report.classification import absence_notes, classification_sections
+    from kerasbio.recipes.results import SIMULATED, finish_node_classification
     from kerasbio.training.evaluation import compare_classifiers
     from kerasbio.training.fit import fit, seed_everything
     from kerasbio.training.run import open_run
@@ -130,35 +128,14 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
             "network": "graph network",
             "label_propagation": "label propagation",
             "logistic_regression": "logistic regression",
+            "oracle": "oracle",
         }
-        example = {
-            "node_features": graph.features.astype(np.float32),
-            "edges": graph.edges.astype(np.int64),
-            "weights": graph.weights.astype(np.float32),
-        }
-        finish(
+        finish_node_classification(
             run,
             model,
             comparison,
-            export=lambda directory, metadata: export_node_classifier(
-                model,
-                directory,
-                classes=classes,
-                examples=example,
-                scale=(mean, deviation),
-                metadata=metadata,
-            ),  # fmt: skip
-            interface=Interface(
-                {
-                    "node_features": f"float32 (nodes, {len(mean)}), raw",
-                    "edges": "int64 (edges, 2), each undirected edge once",
-                    "weights": "float32 (edges,), above 0",
-                },
-                {"probabilities": f"float32 (nodes, {len(classes)}), sum 1"},
-                {name: value[0] for name, value in example.items()},
-                raw_head="logits",
-            ),
-            sections=classification_sections(comparison, names),
+            graph=graph,
+            scale=(mean, deviation),
             names=names,
             summary=[
                 ("Network", f"graph convolutional network, {hidden} hidden channels"),
@@ -166,6 +143,6 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
                 ("Data", data),
             ],
             data=data,
-            notes=[*known, *notes, *absence_notes(comparison)],
+            notes=[*known, *notes],
         )
         click.echo(f"run: {run.path}")

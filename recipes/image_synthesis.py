@@ -58,7 +58,7 @@ def image_synthesis(options: RunOptions, size: str, width: int, difficulty: floa
     from kerasbio.training.run import open_run
 
     options = options.with_defaults(
-        epochs=40, batch_size=64, optimizer="adam", schedule="constant",
+        epochs=24, batch_size=64, optimizer="adam", schedule="constant",
         samples=None if options.data else 10_000,
     ).for_dry_run()  # fmt: skip
     seed_everything(options.seed)

@@ -26,6 +26,13 @@ class DiagnosticTest(NamedTuple):
     specificity: float
     cost: float
 
+    def describe(self) -> str:
+        """Return the test in words."""
+        return (
+            f"{self.name}: sensitivity {self.sensitivity:g}, specificity {self.specificity:g}, "
+            f"cost {self.cost:g}"
+        )
+
 
 #: Work-up of a suspected pulmonary embolism: pooled sensitivities and specificities of the
 #: meta-analysis behind the ASH guideline (Blood Advances 2020). Costs are relative, ours.
@@ -155,7 +162,7 @@ class Workup:
         table = np.zeros((4, len(self.digits)))
         for state in self._backwards():
             illness = self.posterior[state]
-            for action in np.flatnonzero(policy[state]):
+            for action in map(int, np.flatnonzero(policy[state])):
                 if action < len(self.tests):
                     found = self._expected(state, action, table)
                     found += np.array([-self.tests[action].cost, 1, 0, 0])
@@ -229,7 +236,7 @@ class Workup:
     def _action_values(self, state: int, values: np.ndarray) -> np.ndarray:
         illness = self.posterior[state]
         found = np.full(len(self.actions), -np.inf)
-        for test in np.flatnonzero(self.digits[state] == 0):
+        for test in map(int, np.flatnonzero(self.digits[state] == 0)):
             found[test] = self._expected(state, test, values) - self.tests[test].cost
         found[-2:] = -self.overtreated * (1 - illness), -self.missed * illness
         return found

@@ -34,7 +34,7 @@ def add_curves(page: Page, run_path: Path) -> Page:
         return page.paragraph("No epoch was completed: there is no curve to show.")
     epochs, steps = len(metrics["epoch"]), int(metrics["step"][-1])
     page.paragraph(
-        f"{epochs} epoch{'s'[: epochs != 1]}, {steps} update{'s'[: steps != 1]}. "
+        f"{epochs} epoch{'s'[: epochs != 1]}, {steps:,} step{'s'[: steps != 1]}. "
         "Validation is on subjects that were neither trained nor tested on."
     )
     for name in metric_names(list(metrics)):
