@@ -109,7 +109,7 @@ def image_synthesis(options: RunOptions, size: str, width: int, difficulty: floa
         latent = random.normal(size=(COMPARED, model.latent_size)).astype(np.float32)
 
         def score(images):
-            return 1000 * float(KernelDistance(watched, space(images))())
+            return float(KernelDistance(watched, space(images))())
 
         notes = fit(
             run,

@@ -1,7 +1,6 @@
 """The four shapes of training, each as small as it can be and with all that a large one has."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -127,18 +126,3 @@ def train_shape(name: str, options: RunOptions, spoil=None) -> keras.Model:
             run, shape.model, shape.feed, shape.steps, validation_data=shape.validation
         )
     return shape.model
-
-
-def shape_options(output: Path, **changes) -> RunOptions:
-    return RunOptions(
-        **{
-            "epochs": 3,
-            "schedule": "cosine",
-            "warmup_epochs": 0.5,
-            "clip_norm": 0.5,
-            "freeze_batch_norm_at": 3,
-            "output": str(output),
-            "name": "a",
-            **changes,
-        }
-    )

@@ -12,6 +12,7 @@ from kerasbio.recipes import RECIPES
 KERASBIO = str(Path(sys.executable).with_name("kerasbio"))
 #: Those that are not tested in a file of their own.
 NAMES = [recipe.name for recipe in RECIPES if recipe.name != "image-diagnosis"]
+NODES = "id,label,a\n" + "".join(f"n{i},{'xy'[i % 2]},{i}\n" for i in range(8))
 #: The shared callbacks, the same words for every recipe.
 SHARED = ("--clip-norm", "1", "--schedule", "cosine", "--freeze-batch-norm-at", "1")
 
@@ -43,7 +44,7 @@ def test_smoke_run_is_complete(name, tmp_path):
     ("name", "files", "words"),
     [
         ("gene-network", {}, "absent"),
-        ("gene-network", {"own/nodes.csv": "id,label,a\n1,x,0\n"}, "edges.csv"),
+        ("gene-network", {"own/nodes.csv": NODES}, "edges.csv"),
         ("adaptive-diagnostics", {"own": "name,cost\n"}, "name,sensitivity,specificity,cost"),
         ("image-synthesis", {"own/readme.txt": "nothing"}, "holds neither"),
     ],

@@ -5,7 +5,6 @@ import os
 import pickle
 import shutil
 import signal
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,23 +14,9 @@ from kerasbio.errors import KerasbioError
 from kerasbio.training import checkpointing, files
 from kerasbio.training.checkpoint import CheckpointStore
 from kerasbio.training.state import collect_state
-from tests.tiny_run import STEPS, Stripes, in_child, kill_self, tiny_options, train
+from tests.tiny_run import STEPS, Stripes, final, in_child, kill_self, tiny_options, train
 
 EPOCHS = 3
-
-
-def final(output: Path):
-    """All that a run ends with: arrays, callback states, and the curve as written."""
-    run = output / "runs/tiny/a"
-    checkpoint = CheckpointStore(run / "checkpoints").newest()
-    assert checkpoint is not None
-    arrays = {
-        f"{group}/{name}": array.tobytes()
-        for group, content in checkpoint.arrays.items()
-        for name, array in content.items()
-    }
-    state = {name: checkpoint.state[name] for name in ("epoch", "step", "best", "callbacks")}
-    return arrays, state, (run / "metrics.csv").read_text(), (run / "gradients.csv").read_text()
 
 
 @pytest.fixture(scope="module")

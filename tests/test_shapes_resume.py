@@ -9,23 +9,10 @@ import pytest
 from kerasbio.training import checkpointing
 from kerasbio.training.checkpoint import CheckpointStore
 from kerasbio.training.guard import NonFiniteError
-from tests.shapes import SHAPES, shape_options, train_shape
-from tests.tiny_run import in_child
+from tests.shapes import SHAPES, train_shape
+from tests.tiny_run import final, in_child, tiny_options
 
 on_every_shape = pytest.mark.parametrize("name", SHAPES)
-
-
-def final(output):
-    """All that a run ends with: arrays, callback states, and the curve as written."""
-    run = output / "runs/tiny/a"
-    checkpoint = CheckpointStore(run / "checkpoints").newest()
-    arrays = {
-        f"{group}/{key}": array.tobytes()
-        for group, content in checkpoint.arrays.items()
-        for key, array in content.items()
-    }
-    state = {key: checkpoint.state[key] for key in ("epoch", "step", "best", "callbacks")}
-    return arrays, state, (run / "metrics.csv").read_text(), (run / "gradients.csv").read_text()
 
 
 @on_every_shape
@@ -43,12 +30,12 @@ def test_resume_is_bitwise(name, tmp_path):
             original(self, batch, logs)
 
         checkpointing.Checkpointing.on_train_batch_end = signalled
-        train_shape(name, shape_options(broken))
+        train_shape(name, tiny_options(broken))
 
-    assert in_child(lambda: train_shape(name, shape_options(whole))) == 0
+    assert in_child(lambda: train_shape(name, tiny_options(whole))) == 0
     assert in_child(stopped) == 143
     assert CheckpointStore(broken / "runs/tiny/a/checkpoints").newest().state["batch"] == 2
-    assert in_child(lambda: train_shape(name, shape_options(broken, resume=True))) == 0
+    assert in_child(lambda: train_shape(name, tiny_options(broken, resume=True))) == 0
     ours, theirs = final(broken), final(whole)
     assert ours[0].keys() == theirs[0].keys()
     assert [key for key in ours[0] if ours[0][key] != theirs[0][key]] == []
@@ -66,7 +53,7 @@ def test_nan_is_traced_to_its_layer(name, tmp_path):
         spoil.name = layer.name
 
     with pytest.raises(NonFiniteError) as error:
-        train_shape(name, shape_options(tmp_path, freeze_batch_norm_at=None), spoil)
+        train_shape(name, tiny_options(tmp_path, freeze_batch_norm_at=None), spoil)
     said = str(error.value)
     assert "epoch 1, batch 1: the first layer whose output is not finite is" in said
     assert spoil.name in said and "\n" not in said

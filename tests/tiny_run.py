@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from kerasbio.datasets.cases import fingerprint, split, to_dataset
+from kerasbio.training.checkpoint import CheckpointStore
 from kerasbio.training.fit import fit, seed_everything
 from kerasbio.training.options import RunOptions
 from kerasbio.training.run import open_run, resumed_options
@@ -104,6 +105,20 @@ def train(
         steps = -(-len(training) // BATCH)
         model.notes = fit(run, model, feed, steps, validation_data=held, **settings)
     return model
+
+
+def final(output: Path):
+    """All that a run ends with: arrays, callback states, and the curve as written."""
+    run = output / "runs/tiny/a"
+    checkpoint = CheckpointStore(run / "checkpoints").newest()
+    assert checkpoint is not None
+    arrays = {
+        f"{group}/{name}": array.tobytes()
+        for group, content in checkpoint.arrays.items()
+        for name, array in content.items()
+    }
+    state = {name: checkpoint.state[name] for name in ("epoch", "step", "best", "callbacks")}
+    return arrays, state, (run / "metrics.csv").read_text(), (run / "gradients.csv").read_text()
 
 
 # Forking a process whose TensorFlow has run an operation can deadlock, as pytest's own has by now.

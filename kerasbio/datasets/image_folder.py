@@ -1,6 +1,5 @@
 """A user's own images: one folder per class, or a table of files."""
 
-import csv
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +8,7 @@ import numpy as np
 
 from kerasbio.datasets.cases import Case
 from kerasbio.datasets.image_files import ENDINGS, read_image, to_channels
+from kerasbio.datasets.tables import read_csv
 from kerasbio.errors import KerasbioError
 
 TABLE = "labels.csv"
@@ -103,14 +103,7 @@ def _read_folders(path: Path) -> list[Row]:
 
 
 def _read_table(table: Path) -> list[Row]:
-    try:
-        with open(table, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            columns = [name.strip().lower() for name in reader.fieldnames or []]
-            reader.fieldnames = columns
-            content = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KerasbioError(f"{table} is no CSV in UTF-8 ({error}): save it as such") from None
+    columns, content = read_csv(table)
     missing = [name for name in ("file", "label") if name not in columns]
     if missing:
         raise KerasbioError(

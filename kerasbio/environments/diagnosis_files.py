@@ -1,9 +1,9 @@
 """A user's own diagnostic tests, from a table."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from kerasbio.datasets.tables import read_csv
 from kerasbio.environments.diagnosis import MOST_TESTS, DiagnosticTest
 from kerasbio.errors import KerasbioError
 
@@ -17,18 +17,7 @@ def read_tests(path: Path | str) -> tuple[DiagnosticTest, ...]:
         KerasbioError: If the file is not as expected; names the file and the line.
     """
     path = Path(path)
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            columns = [name.strip().lower() for name in reader.fieldnames or []]
-            reader.fieldnames = columns
-            rows = list(reader)
-    except OSError as error:
-        raise KerasbioError(
-            f"--data {path} cannot be read ({error.strerror}): give a CSV file of tests"
-        ) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KerasbioError(f"{path} is no CSV in UTF-8 ({error}): save it as such") from None
+    columns, rows = read_csv(path)
     if sorted(columns) != sorted(COLUMNS):
         raise KerasbioError(
             f"{path} has the columns {', '.join(columns) or 'none'}: name them {','.join(COLUMNS)}"

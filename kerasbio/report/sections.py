@@ -10,7 +10,7 @@ METRIC_NAMES = {
     "loss": ("Loss", "what the optimizer minimizes"),
     "accuracy": ("Accuracy", "share of right predictions"),
     "auroc": ("AUROC", "mean over the classes"),
-    "kernel_distance": ("Kernel distance", "of samples to validation images, in thousandths"),
+    "kernel_distance": ("Kernel distance", "of samples to validation images"),
     "return": ("Return", "mean sum of the rewards of an episode"),
 }
 

@@ -24,7 +24,7 @@ def compare_sets(
     seed: int = 0,
     repeats: int = 1000,
 ) -> Comparison:
-    """Measure how far sets of images are from held-out ones, in thousandths.
+    """Measure how far sets of images are from held-out ones.
 
     Args:
         space: From images to features, as `FeatureSpace`.
@@ -44,7 +44,7 @@ def compare_sets(
     def statistics(weights: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
         own, *others = np.split(weights, ends[:-1], axis=1)
         return {
-            (name, DISTANCE): 1000 * distance(own, other)
+            (name, DISTANCE): distance(own, other)
             for (name, distance), other in zip(distances.items(), others, strict=True)
         }
 
@@ -80,7 +80,7 @@ def synthesis_sections(
         page.figure(plot, "what the others are measured against", title="Held-out images")
         for name in sets:
             plot = save_grid(plots / f"made_{name}.png", sets[name])
-            distance = format_score(comparison.scores[name][DISTANCE], 1)
+            distance = format_score(comparison.scores[name][DISTANCE], 2)
             page.figure(plot, f"kernel distance {distance}", title=shown[name])
 
     def add_course(page: Page, plots: Path) -> None:
@@ -92,9 +92,7 @@ def synthesis_sections(
             epoch = int(plot.stem.rpartition("_")[2])
             page.figure(plot, f"after epoch {epoch}", alt=f"Samples after epoch {epoch}")
 
-    table = score_section(
-        comparison, names, {DISTANCE: "Kernel distance to the held-out images, in thousandths"}
-    )
+    table = score_section(comparison, names, {DISTANCE: "Kernel distance to the held-out images"})
 
     def add_meaning(page: Page, plots: Path) -> None:
         page.paragraph(
