@@ -65,6 +65,8 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
     if options.data:
         graph = read_graph(options.data)
         known = list(graph.notes)
+        if "samples" in options.given:
+            known.append("--samples is passed over: a graph is taken whole.")
     else:
         known = [SIMULATED]
         graph = GeneNetwork(max(100, options.samples), difficulty=difficulty, seed=options.seed)
