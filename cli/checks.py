@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import importlib.metadata
-import io
 import math
 import os
 import platform
@@ -16,6 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from kerasbio.agents.require import INSTALL as INSTALL_AGENTS
+from kerasbio.agents.require import require_tf_agents
+from kerasbio.errors import KerasbioError
 from kerasbio.quiet import import_tensorflow
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
@@ -25,10 +27,6 @@ KERAS = (3, 15, 1)
 #: First TensorFlow whose oneDNN multiplies matrices of broadcast batches safely.
 SAFE_TENSORFLOW = (2, 22)
 INSTALL = "pip install -e '.[all]' in the folder of kerasbio, or make test, which does it"
-INSTALL_AGENTS = (
-    "only needed for reinforcement learning: pip install 'kerasbio[rl]', then "
-    "pip install --no-deps tf-agents==0.19.0"
-)
 
 
 class Check(NamedTuple):
@@ -116,11 +114,10 @@ def check_spektral() -> Check:
 def check_agents() -> Check:
     """Can tf-agents, which only reinforcement learning needs, be imported?"""
     try:
-        # gym, which tf-agents imports, prints a notice about its successor.
-        with contextlib.redirect_stderr(io.StringIO()):
-            importlib.import_module("tf_agents")
-    except ImportError as error:
-        return Check("tf-agents", WARNING, f"not usable: {error}", INSTALL_AGENTS)
+        require_tf_agents()
+    except KerasbioError as error:
+        remedy = f"only needed for reinforcement learning: {INSTALL_AGENTS}"
+        return Check("tf-agents", WARNING, f"not usable: {error.__cause__}", remedy)
     return Check("tf-agents", OK, importlib.metadata.version("tf-agents"))
 
 

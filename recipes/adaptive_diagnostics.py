@@ -57,8 +57,9 @@ def adaptive_diagnostics(
     from kerasbio.training.run import open_run
 
     options = options.with_defaults(
-        epochs=40, batch_size=128, optimizer="adam", schedule="cosine", samples=16_000
-    ).for_dry_run()
+        epochs=40, batch_size=128, optimizer="adam", schedule="cosine", learning_rate=1.0,
+        samples=16_000,
+    ).for_dry_run()  # fmt: skip
     seed_everything(options.seed)
 
     # Data: an agent makes its own, by acting on simulated patients.
@@ -91,7 +92,7 @@ def adaptive_diagnostics(
             exploration_updates=2000,
             seed=options.seed,
         )
-        model.compile({"q_network": make_optimizer(options.optimizer, options.learning_rate or 1)})
+        model.compile({"q_network": make_optimizer(options.optimizer, options.learning_rate)})
 
         def feed(epoch, skip):
             return tf.data.Dataset.range(skip, steps)
@@ -117,7 +118,7 @@ def adaptive_diagnostics(
             "random": "chance",
             "oracle": "exact optimum",
         }
-        examples = workup.findings[: min(9, len(workup.findings))]
+        examples = workup.findings[:9]
         finish(
             run,
             model,
@@ -129,7 +130,7 @@ def adaptive_diagnostics(
                 scale=scale,
                 examples=examples,
                 metadata=metadata,
-            ),  # fmt: skip
+            ),
             interface=Interface(
                 {
                     "findings": f"float32 (batch, {len(tests)}): 0 not done, -1 negative, "
@@ -141,7 +142,7 @@ def adaptive_diagnostics(
                     "values": f"float32 (batch, {len(workup.actions)}), expected rewards",
                 },
                 {"findings": np.zeros(len(tests), np.float32)},
-                raw_head="logits",
+                raw_head=True,
             ),
             sections=decision_sections(workup, comparison, policies, names),
             names=names,

@@ -42,17 +42,15 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: 
     from kerasbio.datasets.cases import (
         Mapped,
         fingerprint,
-        limit,
         shift_image,
         split,
         to_dataset,
     )
-    from kerasbio.datasets.image_folder import ImageFolder
-    from kerasbio.datasets.radiographs import Radiographs
     from kerasbio.layers.prepare_images import PrepareImages, prepare_image
     from kerasbio.models.cnn import build_lenet5
     from kerasbio.optimizers import make_optimizer
-    from kerasbio.recipes.results import SIMULATED, finish_image_classification
+    from kerasbio.recipes.images import load_images
+    from kerasbio.recipes.results import finish_image_classification
     from kerasbio.training.evaluation import compare_classifiers
     from kerasbio.training.fit import fit, seed_everything
     from kerasbio.training.run import open_run
@@ -65,12 +63,7 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: 
     seed_everything(options.seed)
 
     # Data: raw images, prepared here once as the exported model will prepare them.
-    if options.data:
-        folder = ImageFolder(options.data)
-        raw, known = limit(folder, options.samples, options.seed), folder.notes
-    else:
-        known = [SIMULATED]
-        raw = Radiographs(options.samples, size=size, difficulty=difficulty, seed=options.seed)
+    raw, known = load_images(options, size, difficulty)
     cases = Mapped(raw, lambda image: prepare_image(image, size, shading))
     training, validation, test = split(cases, (0.6, 0.15, 0.25), options.seed)
     channels = training[0]["image"].shape[-1]

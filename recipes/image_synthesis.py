@@ -43,34 +43,29 @@ def image_synthesis(options: RunOptions, size: str, width: int, difficulty: floa
 
     from kerasbio.adversarial import AdversarialTrainer, WatchSamples
     from kerasbio.baselines import PixelGaussian
-    from kerasbio.datasets.cases import Mapped, fingerprint, limit, split, to_dataset
-    from kerasbio.datasets.image_folder import ImageFolder
-    from kerasbio.datasets.radiographs import Radiographs
+    from kerasbio.datasets.cases import Mapped, fingerprint, split, to_dataset
     from kerasbio.export import export_generator
     from kerasbio.image_features import FeatureSpace
     from kerasbio.layers.prepare_images import prepare_image
     from kerasbio.metrics.kernel_distance import KernelDistance
     from kerasbio.models.gan import build_dcgan_discriminator, build_dcgan_generator
     from kerasbio.optimizers import make_optimizer
-    from kerasbio.recipes.results import SIMULATED, Interface, finish
+    from kerasbio.recipes.images import load_images
+    from kerasbio.recipes.results import Interface, finish
     from kerasbio.report.synthesis import compare_sets, synthesis_sections
     from kerasbio.training.fit import fit, seed_everything
     from kerasbio.training.run import open_run
 
     options = options.with_defaults(
         epochs=24, batch_size=64, optimizer="adam", schedule="constant",
+        learning_rate=1.0,
         samples=None if options.data else 10_000,
     ).for_dry_run()  # fmt: skip
     seed_everything(options.seed)
     side = int(size)
 
     # Data: standardized images, of which three standard deviations span what tanh can give.
-    if options.data:
-        folder = ImageFolder(options.data)
-        raw, known = limit(folder, options.samples, options.seed), folder.notes
-    else:
-        known = [SIMULATED]
-        raw = Radiographs(options.samples, size=side, difficulty=difficulty, seed=options.seed)
+    raw, known = load_images(options, side, difficulty)
     cases = Mapped(raw, lambda image: np.clip(prepare_image(image, side) / 3, -1, 1))
     training, validation, test = split(cases, (0.6, 0.15, 0.25), options.seed)
     channels = training[0]["image"].shape[-1]
@@ -93,9 +88,9 @@ def image_synthesis(options: RunOptions, size: str, width: int, difficulty: floa
         def optimizer():
             if options.optimizer == "adam":
                 # Of the publication; Keras' own rate and momentum make the two networks swing.
-                rate = 0.0002 * (options.learning_rate or 1)
+                rate = 0.0002 * options.learning_rate
                 return keras.optimizers.Adam(rate, beta_1=0.5)
-            return make_optimizer(options.optimizer, options.learning_rate or 1)
+            return make_optimizer(options.optimizer, options.learning_rate)
 
         model.compile({name: optimizer() for name in model.networks})
 

@@ -21,14 +21,14 @@ class Interface(NamedTuple):
         outputs: What each output is.
         example: One array for each input, from which the card makes a request of zeros.
         files: What `kerasbio predict` takes; empty where it does not know such a model.
-        raw_head: What the signature `logits` gives; empty where there is none.
+        raw_head: Whether the signature `logits` gives the raw head.
     """
 
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     example: Mapping[str, Any]
     files: str = ""
-    raw_head: str = ""
+    raw_head: bool = False
 
 
 def finish(
@@ -164,7 +164,7 @@ def finish_image_classification(
             {"probabilities": f"float32 (batch, {len(classes)}), sum 1"},
             {"image": raw[0]},
             files="IMAGE...",
-            raw_head="logits",
+            raw_head=True,
         ),
         sections=classification_sections(comparison, names, images),
         names=names,
@@ -224,7 +224,7 @@ def finish_node_classification(
             },
             {"probabilities": f"float32 (nodes, {len(classes)}), sum 1"},
             {name: value[0] for name, value in example.items()},
-            raw_head="logits",
+            raw_head=True,
         ),
         sections=classification_sections(comparison, names),
         names=names,

@@ -2,22 +2,13 @@
 
 import json
 import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from kerasbio.datasets.radiographs import Radiographs
-
-KERASBIO = str(Path(sys.executable).with_name("kerasbio"))
-
-
-def kerasbio(*words, cwd, code=0):
-    done = subprocess.run([KERASBIO, *words], capture_output=True, text=True, cwd=cwd)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
+from tests.command import kerasbio
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,17 @@
 """Every recipe through its command, at its smallest size, and what each has learned."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from kerasbio.recipes import RECIPES
+from tests.command import kerasbio
 
-KERASBIO = str(Path(sys.executable).with_name("kerasbio"))
 #: Those that are not tested in a file of their own.
 NAMES = [recipe.name for recipe in RECIPES if recipe.name != "image-diagnosis"]
 NODES = "id,label,a\n" + "".join(f"n{i},{'xy'[i % 2]},{i}\n" for i in range(8))
 #: The shared callbacks, the same words for every recipe.
 SHARED = ("--clip-norm", "1", "--schedule", "cosine", "--freeze-batch-norm-at", "1")
-
-
-def kerasbio(*words, cwd, code=0):
-    done = subprocess.run([KERASBIO, *words], capture_output=True, text=True, cwd=cwd)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,7 @@ from kerasbio.callbacks import (
     GradientHealth,
     LearningRateSchedule,
 )
-from kerasbio.callbacks.hook import distinct_paths
+from kerasbio.callbacks.hook import distinct_paths, optimizers_of
 from kerasbio.training.fit import seed_everything
 from tests.shapes import SHAPES, trained_of
 
@@ -103,7 +103,7 @@ def test_schedule(shape):
             if count == 1:
                 assert seen[name] == pytest.approx(factors[0], rel=2e-2)
         assert schedule.factors[-count:] == pytest.approx(factors)
-    for optimizer in shape.model.optimizers.values() if hasattr(shape.model, "optimizers") else []:
+    for optimizer in optimizers_of(shape.model).values():
         assert float(optimizer.learning_rate) == 1.0
 
 

@@ -42,8 +42,8 @@ class _Explorer(tf_policy.TFPolicy):
 class _Agent(dqn_agent.DqnAgent):
     """tf-agents' DQN with what a checkpoint can hold: a seeded policy and a plain target copy."""
 
-    def __init__(self, *args, collect_policy, target_period, **settings):
-        self._seeded, self._target_period = collect_policy, target_period
+    def __init__(self, *args, minimize, collect_policy, target_period, **settings):
+        self._minimize, self._seeded, self._target_period = minimize, collect_policy, target_period
         super().__init__(*args, **settings)
         # The original folds rewards over n steps by an operation that warns; here n is 1.
         self._as_transition = data_converter.AsTransition(self.data_context, squeeze_time_dim=True)
@@ -54,22 +54,26 @@ class _Agent(dqn_agent.DqnAgent):
 
     def _train(self, experience, weights):
         # The original raises at a loss that is not finite, before anyone can ask where from.
-        variables = self._q_network.trainable_weights
-        with tf.GradientTape() as tape:
-            found = self._loss(
-                experience,
-                td_errors_loss_fn=self._td_errors_loss_fn,
-                gamma=self._gamma,
-                reward_scale_factor=self._reward_scale_factor,
-                weights=weights,
-                training=True,
+        found = []
+
+        def loss():
+            found.append(
+                self._loss(
+                    experience,
+                    td_errors_loss_fn=self._td_errors_loss_fn,
+                    gamma=self._gamma,
+                    reward_scale_factor=self._reward_scale_factor,
+                    weights=weights,
+                    training=True,
+                )
             )
-            scaled = self._optimizer.scale_loss(found.loss)
-        self._optimizer.apply(tape.gradient(scaled, variables), variables)
+            return found[0].loss
+
+        self._minimize(loss)
         self.train_step_counter.assign_add(1)
         due = self.train_step_counter % self._target_period == 0
         tf.cond(due, self._initialize, lambda: tf.group())
-        return found
+        return found[0]
 
     @property
     def target_variables(self):
@@ -149,6 +153,7 @@ class DQNTrainer(Trainer):
             q_network=KerasNetwork(features, self.q_network),
             target_q_network=KerasNetwork(features, target, name="TargetNetwork"),
             optimizer=self.optimizers["q_network"],
+            minimize=lambda loss: self.minimize("q_network", loss),
             observation_and_action_constraint_splitter=_split,
             collect_policy=_Explorer(
                 spec, action_spec, self.q_network, self._epsilon, self._random

@@ -74,7 +74,7 @@ def write_model_card(
     example: Mapping[str, Any],
     names: Mapping[str, str] | None = None,
     files: str = "FILE...",
-    raw_head: str = "logits",
+    raw_head: bool = True,
 ) -> Path:
     """Write `model_card.md`.
 
@@ -93,7 +93,7 @@ def write_model_card(
         names: Display name by predictor; a predictor left out goes by its own.
         files: What `kerasbio predict` takes, for the example; empty where it takes no such
             model.
-        raw_head: What the signature `logits` gives; empty where there is none.
+        raw_head: Whether the signature `logits` gives the raw head.
     """
     shown = Path(export_path)
     # Within double quotes of a shell, where $PWD must stay what it is.
@@ -105,7 +105,7 @@ def write_model_card(
         "files": files,
         "inputs": _zeros(example),
     }
-    call = (FILES if files else "") + ("\n" if files else "") + CALL
+    call = f"{FILES}\n{CALL}" if files else CALL
     raw = "; the signature `logits` gives the raw head" if raw_head else ""
     parts = [
         f"# {title}",
