@@ -42,7 +42,7 @@ lint: .venv/ready
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
 	echo "kerasbio needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is another:" \
 	"name one with make PYTHON=python3.12"; exit 1; }
-	@echo "kerasbio: installing into .venv (once; 2.9 GB, about two minutes)"
+	@echo "kerasbio: installing into .venv (once; 3 GB, about two minutes)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/$(PIP) -e '.[all]'
 	@# tf-agents' own pins are stale and would keep it off Python 3.12.
