@@ -106,7 +106,7 @@ def choose_alpha(
             "criterion must be 'log_loss' or 'auroc', and alphas not be empty. Received: "
             f"criterion={criterion!r}, alphas={tuple(alphas)}"
         )
-    if np.bincount(labels[nodes]).max() < 2:
+    if np.max(np.bincount(labels[nodes])) < 2:
         return alphas[len(alphas) // 2]
     # Dealt out one by one in the order of the classes, each fold gets its share of each.
     order = np.random.default_rng(seed).permutation(nodes)

@@ -2,8 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from kerasbio.datasets.gene_network import GeneNetwork
 from kerasbio.recipes import RECIPES
 from tests.command import kerasbio
 
@@ -62,10 +64,32 @@ def test_own_tests_of_another_disease(tmp_path):
     assert "cannot be resumed with other data" in again.stderr
 
 
+def test_shuffled_labels_are_chance(tmp_path):
+    network = GeneNetwork(1000, seed=5)
+    genes, labels = network.subjects, np.random.default_rng(0).permutation(network.labels)
+    rows = np.column_stack([genes, labels, network.features])
+    header = ",".join(["id", "label", *network.feature_names])
+    np.savetxt(tmp_path / "nodes.csv", rows, "%s", delimiter=",", header=header, comments="")
+    np.savetxt(
+        tmp_path / "edges.csv",
+        genes[network.edges],
+        "%s",
+        delimiter=",",
+        header="source,target",
+        comments="",
+    )
+    kerasbio("train", "gene-network", "--data", str(tmp_path), "--name", "a", cwd=tmp_path)
+    found = json.loads((tmp_path / "runs/gene-network/a/scores.json").read_text())
+    for name in ("network", "label_propagation", "logistic_regression"):
+        assert found["scores"][name]["auroc"]["value"] == pytest.approx(0.5, abs=0.05)
+    assert not (tmp_path / "saved_models").exists()
+
+
 @pytest.mark.large
+@pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("name", NAMES)
-def test_it_learns(name, tmp_path):
-    kerasbio("train", name, "--name", "a", cwd=tmp_path)
+def test_it_learns(name, seed, tmp_path):
+    kerasbio("train", name, "--seed", str(seed), "--name", "a", cwd=tmp_path)
     scores = json.loads((tmp_path / f"runs/{name}/a/scores.json").read_text())
     assert scores["beats_baseline"] and scores["margin"]["low"] > 0
     assert (tmp_path / f"saved_models/{name}/1/saved_model.pb").is_file()
