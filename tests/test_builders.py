@@ -94,7 +94,7 @@ def test_every_builder_has_a_case():
     assert public == {getattr(kerasbio, row.name) for row in BUILDERS}
 
 
-@pytest.mark.parametrize("build", {case.build for case in CASES.values()})
+@pytest.mark.parametrize("build", dict.fromkeys(case.build for case in CASES.values()))
 def test_docstring_names_every_argument(build):
     text = inspect.getdoc(build)
     arguments = text.split("Args:")[1].split("Returns:")[0]
