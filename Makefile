@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := python -m pip install --quiet --disable-pip-version-check
+# tf-agents' own pins are stale and would keep it off Python 3.12.
+AGENTS := --no-deps tf-agents==0.19.0
 # A file of tests stays in one of the processes, so that its fixtures are made once.
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
@@ -45,12 +47,12 @@ lint: .venv/ready
 	@echo "kerasbio: installing into .venv (once; 3 GB, about two minutes)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/$(PIP) -e '.[all]'
-	@# tf-agents' own pins are stale and would keep it off Python 3.12.
-	@$(BIN)/$(PIP) --no-deps tf-agents==0.19.0
+	@$(BIN)/$(PIP) $(AGENTS)
 	@touch $@
 
 .venv-bench/ready: setup.cfg pyproject.toml benchmarks/requirements.txt
 	@echo "kerasbio: installing the peers into .venv-bench (once)"
 	@.venv-bench/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-bench
-	@.venv-bench/bin/$(PIP) -r benchmarks/requirements.txt -e .
+	@.venv-bench/bin/$(PIP) -r benchmarks/requirements.txt -e '.[rl]'
+	@.venv-bench/bin/$(PIP) $(AGENTS)
 	@touch $@

@@ -60,13 +60,15 @@ class AdversarialTrainer(Trainer):
             real = self.discriminator(images, training=True)
             # Two batches and not one: each is normalized by its own statistics.
             false = self.discriminator(generated, training=True)
-            return _cross_entropy(1.0, real) + _cross_entropy(0.0, false)
+            loss = _cross_entropy(1.0, real) + _cross_entropy(0.0, false)
+            return loss + sum(self.discriminator.losses)
 
         def deceive():
             generated = self.generator(latent, training=True)
             fixed = tf.stop_gradient(generated)
             found["discriminator"] = self.minimize("discriminator", lambda: discriminate(fixed))
-            return _cross_entropy(1.0, self.discriminator(generated, training=True))
+            loss = _cross_entropy(1.0, self.discriminator(generated, training=True))
+            return loss + sum(self.generator.losses)
 
         found["generator"] = self.minimize("generator", deceive)
         for name, mean in self._means.items():

@@ -110,14 +110,13 @@ class PixelGaussian:
         self.shape = images.shape[1:]
         flat = images.reshape(len(images), -1).astype(np.float64)
         self.mean = flat.mean(0)
-        # Of fewer images than pixels the covariance has no full rank: no Cholesky.
-        values, vectors = np.linalg.eigh(np.cov(flat, rowvar=False))
-        self.root = vectors * np.sqrt(np.maximum(values, 0))
+        # As good a root of the covariance as its factor, however many pixels there are.
+        self.root = (flat - self.mean) / np.sqrt(len(flat) - 1)
 
     def sample(self, count: int, seed: int) -> np.ndarray:
         """Return `(count, height, width, channels)` float32 images, cut to [-1, 1]."""
-        drawn = np.random.default_rng(seed).normal(size=(count, len(self.mean)))
-        images = np.clip(self.mean + drawn @ self.root.T, -1, 1)
+        drawn = np.random.default_rng(seed).normal(size=(count, len(self.root)))
+        images = np.clip(self.mean + drawn @ self.root, -1, 1)
         return images.reshape(count, *self.shape).astype(np.float32)
 
 

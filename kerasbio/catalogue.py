@@ -49,7 +49,7 @@ BUILDERS = (
         "build_gcn",
         "graph network",
         ((1433,), 7),
-        23_063,
+        23_040,
         "Kipf and Welling 2017, arXiv:1609.02907",
     ),
     BuilderRow(

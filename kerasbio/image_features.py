@@ -11,18 +11,26 @@ CHUNK = 256
 DEVIATIONS = 4.0
 #: Features of each kind, in the order of `image_features`.
 FEATURE_GROUPS = (256, 13, 32, 160, 576)
+COLOUR_BLOCKS = 8
+
+
+def feature_groups(channels: int) -> tuple[int, ...]:
+    """Return the number of features of each kind, of which colour is the last."""
+    colour = channels * (COLOUR_BLOCKS**2 + FEATURE_GROUPS[1])
+    return (*FEATURE_GROUPS, colour) if channels > 1 else FEATURE_GROUPS
 
 
 def image_features(images: np.ndarray) -> np.ndarray:
     """Return classical features of images: pixels, intensity, texture and orientation.
 
     Args:
-        images: `(images, height, width, channels)`; colour is averaged. Height and width at
-            least 16 pixels.
+        images: `(images, height, width, channels)`. Height and width at least 16 pixels.
 
     Returns:
-        `(images, features)` float32: pixels averaged to 16 x 16, moments and percentiles,
-        grey-level co-occurrence, local binary patterns, gradient orientations.
+        `(images, features)` float32: of the mean over the channels its pixels averaged to
+        16 x 16, moments and percentiles, grey-level co-occurrence, local binary patterns and
+        gradient orientations; where there are several channels also how each differs from that
+        mean, averaged to 8 x 8, with moments and percentiles.
     """
     # In chunks: co-occurrence takes some forty times the memory of the images.
     chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
@@ -30,7 +38,8 @@ def image_features(images: np.ndarray) -> np.ndarray:
 
 
 def _features(images: np.ndarray) -> np.ndarray:
-    grey = np.asarray(images, np.float32).mean(axis=-1)
+    images = np.asarray(images, np.float32)
+    grey = images.mean(axis=-1)
     parts = [
         _blocks(grey, 16).reshape(len(grey), -1),
         _intensity(grey),
@@ -38,6 +47,10 @@ def _features(images: np.ndarray) -> np.ndarray:
         local_binary_patterns(grey),
         oriented_gradients(grey),
     ]
+    if images.shape[-1] > 1:
+        for channel in np.moveaxis(images - grey[..., None], -1, 0):
+            blocks = _blocks(channel, COLOUR_BLOCKS).reshape(len(grey), -1)
+            parts += [blocks, _intensity(channel)]
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
@@ -165,9 +178,9 @@ def _intensity(grey: np.ndarray) -> np.ndarray:
 class FeatureSpace:
     """The features of `image_features`, standardized, with every kind of feature alike heavy.
 
-    Pixels, intensity, two kinds of texture and orientation count for a fifth each, however many
-    features each has; what lies beyond four deviations counts as four. Nothing in it was
-    learned by a network, so that it favours none.
+    Pixels, intensity, two kinds of texture, orientation and, in colour images, colour count the
+    same, however many features each has; what lies beyond four deviations counts as four.
+    Nothing in it was learned by a network, so that it favours none.
 
     Args:
         images: `(images, height, width, channels)`, whose means and deviations are the scale.
@@ -179,8 +192,8 @@ class FeatureSpace:
         self.deviation = features.std(0)
         # What never varies among the images says nothing about how far others are from them.
         self.used = self.deviation > 1e-6
-        total = features.shape[1]
-        shares = [np.full(n, total / (len(FEATURE_GROUPS) * n)) for n in FEATURE_GROUPS]
+        total, groups = features.shape[1], feature_groups(images.shape[-1])
+        shares = [np.full(n, total / (len(groups) * n)) for n in groups]
         self.scale = np.sqrt(np.concatenate(shares)) / np.where(self.used, self.deviation, 1.0)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:

@@ -37,10 +37,6 @@ def adaptive_diagnostics(
     angiography; with --data FILE your own tests: a CSV file with the columns
     name,sensitivity,specificity,cost.
     """
-    from kerasbio.agents.require import require_tf_agents
-
-    require_tf_agents()
-
     import numpy as np
     import tensorflow as tf
 

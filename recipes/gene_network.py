@@ -37,6 +37,8 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
     your own graph: nodes.csv with the columns id, label and features, and edges.csv with
     the columns source, target and, if known, weight.
     """
+    import dataclasses
+
     import keras
     import numpy as np
     import tensorflow as tf
@@ -55,8 +57,8 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
     from kerasbio.training.fit import fit, seed_everything
     from kerasbio.training.run import open_run
 
-    options = options.with_defaults(
-        epochs=40, batch_size=1, optimizer="adam", schedule="cosine", learning_rate=10.0,
+    options = dataclasses.replace(options, batch_size=1).with_defaults(
+        epochs=40, optimizer="adam", schedule="cosine", learning_rate=10.0,
         samples=None if options.data else 2_000,
     ).for_dry_run()  # fmt: skip
     seed_everything(options.seed)
@@ -70,6 +72,8 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
     else:
         known = [SIMULATED]
         graph = GeneNetwork(max(100, options.samples), difficulty=difficulty, seed=options.seed)
+    if "batch_size" in options.given:
+        known.append("--batch-size is passed over: every update sees the whole graph.")
     training, validation, test = split_nodes(graph, (0.2, 0.1, 0.7), options.seed)
     classes, labels = graph.classes, graph.labels
     seen = np.concatenate([training, validation])

@@ -19,9 +19,10 @@ class Interface(NamedTuple):
     Attributes:
         inputs: What each input of `serving_default` is: type, shape, unit.
         outputs: What each output is.
-        example: One array for each input, from which the card makes a request of zeros.
+        example: One array for each input, from which the card makes a request.
         files: What `kerasbio predict` takes; empty where it does not know such a model.
         raw_head: Whether the signature `logits` gives the raw head.
+        form: What a caller must know beside that, in a sentence.
     """
 
     inputs: Mapping[str, str]
@@ -29,6 +30,7 @@ class Interface(NamedTuple):
     example: Mapping[str, Any]
     files: str = ""
     raw_head: bool = False
+    form: str = ""
 
 
 def finish(
@@ -97,6 +99,7 @@ def finish(
         names=names,
         files=interface.files,
         raw_head=interface.raw_head,
+        form=interface.form,
     )
     report = write_report(
         run.path,
@@ -225,6 +228,8 @@ def finish_node_classification(
             {"probabilities": f"float32 (nodes, {len(classes)}), sum 1"},
             {name: value[0] for name, value in example.items()},
             raw_head=True,
+            form="A request is one graph: TensorFlow Serving takes it in column format, as "
+            "`inputs`, and not by row, as `instances`.",
         ),
         sections=classification_sections(comparison, names),
         names=names,

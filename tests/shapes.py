@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from kerasbio.adversarial import AdversarialTrainer
-from kerasbio.agents.require import require_tf_agents
+from kerasbio.agents.dqn import DQNTrainer
 from kerasbio.callbacks.hook import optimizers_of
 from kerasbio.datasets.cases import split, to_dataset
+from kerasbio.environments.batched import DiagnosisEnvironment
 from kerasbio.environments.diagnosis import Workup
 from kerasbio.layers.adjacency import normalize_adjacency
 from kerasbio.models.gan import build_dcgan_discriminator, build_dcgan_generator
@@ -19,10 +20,6 @@ from kerasbio.training.fit import fit, seed_everything
 from kerasbio.training.options import RunOptions
 from kerasbio.training.run import open_run, resumed_options
 from tests.tiny_run import BATCH, Stripes, tiny_network
-
-require_tf_agents()
-from kerasbio.agents.dqn import DQNTrainer  # noqa: E402
-from kerasbio.environments.batched import DiagnosisEnvironment  # noqa: E402
 
 Optimizer = Callable[[], keras.optimizers.Optimizer]
 
@@ -50,7 +47,10 @@ def plain(optimizer: Optimizer) -> Shape:
 def adversarial(optimizer: Optimizer) -> Shape:
     training, _, _ = split(Stripes(), (2 / 3, 1 / 6, 1 / 6), seed=0)
     generator = build_dcgan_generator((16, 16, 1), latent_size=3, filters=(4, 2))
+    images = keras.Input((16, 16, 1), name="image")
+    x = keras.layers.Dropout(0.2, name="dropout")(images)
     discriminator = build_dcgan_discriminator((16, 16, 1), filters=(2, 3))
+    discriminator = keras.Model(images, discriminator(x), name="discriminator")
     model = AdversarialTrainer(generator, discriminator, monitor=("generator_loss", "min"))
     model.compile({"generator": optimizer(), "discriminator": optimizer()})
 

@@ -1,5 +1,6 @@
 """Environments, replay and DQN: against references, and from seeds alone."""
 
+import subprocess
 import sys
 
 import gymnasium
@@ -8,21 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasbio.agents.require import require_tf_agents
+from kerasbio.agents.dqn import DQNTrainer, best_legal
+from kerasbio.agents.replay import SeededReplayBuffer
+from kerasbio.environments.batched import LAST, BatchedEnvironment, CartPole, DiagnosisEnvironment
 from kerasbio.environments.diagnosis import Workup
-from kerasbio.errors import KerasbioError
 from kerasbio.models.agent import build_q_network
 from kerasbio.report.decisions import greedy_policy, share_of_gap
-
-require_tf_agents()
-from kerasbio.agents.dqn import DQNTrainer, best_legal  # noqa: E402
-from kerasbio.agents.replay import SeededReplayBuffer  # noqa: E402
-from kerasbio.environments.batched import (  # noqa: E402
-    LAST,
-    BatchedEnvironment,
-    CartPole,
-    DiagnosisEnvironment,
-)
 
 
 def walk(environment, actions):
@@ -193,7 +185,12 @@ def test_it_learns_the_optimum():
     assert share_of_gap(workup, policies) > 0.9
 
 
-def test_without_tf_agents_the_two_commands_are_told(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tf_agents", None)
-    with pytest.raises(KerasbioError, match=r"\[rl\]' && pip install --no-deps tf-agents==0.19.0"):
-        require_tf_agents()
+def test_without_tf_agents_the_two_commands_are_told():
+    code = (
+        "import sys; sys.modules['tf_agents'] = None\n"
+        "from kerasbio.cli.main import main\n"
+        "main(['train', 'adaptive-diagnostics'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "[rl]' && pip install --no-deps tf-agents==0.19.0" in done.stderr

@@ -58,7 +58,15 @@ def test_features_are_finite_for_any_size(shape):
     images = np.random.default_rng(0).normal(size=shape)
     images[0] = 0
     features = image_features.image_features(images)
-    assert features.shape == (3, 256 + 13 + 32 + 160 + 576) and np.isfinite(features).all()
+    total = 256 + 13 + 32 + 160 + 576 + (3 * (64 + 13) if shape[-1] == 3 else 0)
+    assert features.shape == (3, total) and np.isfinite(features).all()
+
+
+def test_colours_are_told_apart():
+    images = np.random.default_rng(0).uniform(size=(20, 16, 16, 3)) * (1.0, 0.5, 0.2)
+    space = image_features.FeatureSpace(images)
+    distance = np.linalg.norm(space(images[..., ::-1]) - space(images), axis=1)
+    assert distance.min() > 10
 
 
 @pytest.mark.parametrize("smallest", [1, 2, 3])

@@ -61,8 +61,23 @@ def test_exact_values_are_the_sum_over_all_patients():
     for _ in range(20):
         policy = greedy_policy(workup, random.normal(size=workup.legal.shape))
         assert float(workup.evaluate(policy).reward) == pytest.approx(brute_force(workup, policy))
-    best = max(brute_force(workup, p) for p in [workup.solve()[1]])
-    assert best == pytest.approx(workup.solve()[0][0])
+    values, policy = workup.solve()
+    assert brute_force(workup, policy) == pytest.approx(values[0])
+
+
+def test_tests_that_are_never_wrong():
+    # What they contradict one another in cannot come about, and must not spoil what can.
+    screen, biopsy = DiagnosticTest("screen", 1, 0.5, 1), DiagnosticTest("biopsy", 0.9, 1, 5)
+    workup = Workup((screen, biopsy), 0.2)
+    values, policy = workup.solve()
+    assert np.isfinite(values).all()
+    assert brute_force(workup, policy) == pytest.approx(values[0])
+    assert np.isfinite(float(workup.evaluate(workup.random_policy()).reward))
+    chosen, fixed = workup.best_fixed_policy()
+    everything = [
+        float(workup.evaluate(workup._fixed_policy(s)).reward) for s in ((), (0,), (1,), (0, 1))
+    ]
+    assert float(workup.evaluate(fixed).reward) == max(everything) <= values[0]
 
 
 def test_no_policy_beats_the_solution():
@@ -133,9 +148,14 @@ HEAD = "name,sensitivity,specificity,cost\n"
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("name,cost\na,1\n", "has the columns name, cost: name them name,sensitivity"),
-        (HEAD, "holds 0 tests"),
+        (
+            "name,cost\na,1\n",
+            "lacks the column 'sensitivity' (it has 'name, cost'): its first line must hold name",
+        ),
+        (HEAD, "holds no row"),
         (HEAD + "a,1,1,1\n" * 9, "holds 9 tests"),
+        (HEAD + "a,0,9,0,9,3\n", "line 2: 6 cells where the first line has 4"),
+        (HEAD[:-1] + ",note\na,1,1,1,x\n", "has the column 'note'"),
         (HEAD + "a,1.2,1,1\n", "line 2: sensitivity is '1.2', not a number from 0 to 1"),
         (HEAD + "a,nan,1,1\n", "sensitivity is 'nan'"),
         (HEAD + "a,0.9,1,\n", "cost is '', not a number from 0 on"),

@@ -3,10 +3,15 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasbio.datasets.cases import split
 from kerasbio.training.checkpoint import CheckpointStore
+from kerasbio.training.fit import fit
 from kerasbio.training.guard import NonFiniteError
+from kerasbio.training.options import RunOptions
+from kerasbio.training.run import open_run
+from kerasbio.training.trainer import Trainer
 from tests.tiny_run import STEPS, Stripes, tiny_network, tiny_options, train
 
 
@@ -134,6 +139,42 @@ def test_a_subclassed_model_is_traced_too(tmp_path):
     cases.spoiled = True
     with pytest.raises(NonFiniteError, match="batch 1: input .*is not finite in case"):
         train(tiny_options(tmp_path, freeze_batch_norm_at=None), Subclassed, cases=cases)
+
+
+class Draws(Trainer):
+    """Takes three updates in a step, one of which meets a bad draw."""
+
+    updates_per_step = 3
+
+    def __init__(self, bad):
+        layers = [keras.Input((2,)), keras.layers.Dense(1, name="logits")]
+        super().__init__({"network": keras.Sequential(layers)}, "draws")
+        self.bad, self.drawn = bad, tf.Variable(0, trainable=False)
+
+    def train_step(self, data):
+        for _ in range(3):
+            factor = tf.where(self.bad(self.drawn), np.nan, 1.0)
+            self.drawn.assign_add(1)
+            network = self.networks["network"]
+            loss = self.minimize("network", lambda: tf.reduce_sum(network(data) * factor))  # noqa: B023
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (lambda drawn: tf.equal(drawn % 3, 1), "outputs are finite; the gradient of sequential"),
+        (lambda drawn: tf.equal(drawn, 4), r"sequential\S* was not, on random draws that do not"),
+    ],
+)
+def test_one_of_several_updates_is_enough(tmp_path, bad, words):
+    model = Draws(bad)
+    model.compile({"network": keras.optimizers.SGD(0.1)})
+    data = tf.data.Dataset.from_tensors(tf.ones((1, 2))).repeat(4)
+    with open_run("tiny", RunOptions(epochs=1, output=str(tmp_path)), "tiny") as run:
+        with pytest.raises(NonFiniteError, match=words):
+            fit(run, model, lambda epoch, skip: data.skip(skip), 4, monitor=("loss", "min"))
+    assert all(np.isfinite(w.numpy()).all() for w in model.weights)
 
 
 def unbounded_network():

@@ -130,13 +130,13 @@ def test_columns_of_a_table_in_any_case_and_a_note_where_nobody_is_told_apart(tm
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("file,class\nx.png,a\n", ("lacks the column 'label'", "file,label,subject")),
+        ("file,class\nx.png,a\n", ("lacks the column 'label'", "file,label,")),
         ("file,label\nmissing.png,a\n", ("line 2", "missing.png does not exist")),
         ("file,label\nx.png,\n", ("line 2", "both be given")),
         ("file,label\nx.png,a\nx.png,b\n", ("x.png 2 times",)),
         ("file,label\nx.png,a\nsub/../x.png,b\n", ("x.png 2 times",)),
         ("file,label\n../x.png,a\n", ("lies outside",)),
-        ("file,label\n", ("no image",)),
+        ("file,label\n", ("holds no row",)),
     ],
 )
 def test_wrong_tables(tmp_path, text, words):

@@ -66,7 +66,8 @@ def test_a_better_model_is_published_once(tmp_path, model, capsys):
 def test_what_must_not_be_served_stays_in_its_run(tmp_path, model, capsys, why):
     comparison = fabricate_comparison(CASES, repeats=50)
     if why != "a trial run":
-        comparison = dataclasses.replace(comparison, margin=comparison.margin._replace(low=-0.01))
+        margins = {comparison.best_baseline: comparison.margin._replace(low=-0.01)}
+        comparison = dataclasses.replace(comparison, margins=margins)
     finish(tmp_path, model, comparison, epochs=1 if why == "a trial run" else 5)
     assert f"not published ({why}); to publish: mkdir -p " in capsys.readouterr().out
     assert not (tmp_path / "saved_models").exists()

@@ -4,6 +4,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+
+from kerasbio.agents.require import require_tf_agents
+
+require_tf_agents()
 from tf_agents.agents import data_converter
 from tf_agents.agents.dqn import dqn_agent
 from tf_agents.policies import tf_policy
@@ -15,7 +19,7 @@ from kerasbio.agents.replay import SeededReplayBuffer
 from kerasbio.environments.batched import BatchedEnvironment
 from kerasbio.training.trainer import Trainer
 
-#: Steps of each episode that chance alone takes before the first update.
+#: Steps of each episode before the first update, at the first rate of exploration.
 FIRST_STEPS = 64
 
 

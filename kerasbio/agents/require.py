@@ -23,5 +23,5 @@ def require_tf_agents() -> None:
             import tf_agents  # noqa: F401
     except ImportError as error:
         raise KerasbioError(
-            f"this recipe needs tf-agents, which cannot be imported ({error}): type {INSTALL}"
+            f"tf-agents, which agents need, cannot be imported ({error}): type {INSTALL}"
         ) from error

@@ -47,8 +47,7 @@ class GradientHealth(keras.callbacks.Callback):
     The norms come from the gradients that the step computes anyway, at the first step and then
     at 20 points of a run or at every 50th step, whichever is more often.
 
-    `history` holds `(step, {layer: norm})`; `verdict` names the layer whose gradient vanishes
-    or explodes, with the remedy, and is empty where none does.
+    `history` holds `(step, {layer: norm})`.
 
     Args:
         steps_per_epoch: Steps of one epoch; None takes what `fit` knows, or measures every 50th.
@@ -58,12 +57,12 @@ class GradientHealth(keras.callbacks.Callback):
         super().__init__()
         self.steps_per_epoch = steps_per_epoch
         self.history: list[tuple[int, dict[str, float]]] = []
-        self.verdict = ""
         self._stages: dict[str, NormStage] = {}
+        self._steps = steps_per_epoch or 0
         self._first_batch = 0
 
     def on_train_begin(self, logs=None):
-        self.history, self.verdict = [], ""
+        self.history = []
         self._stages = attach(self.model, NormStage)
         self._steps = self.steps_per_epoch or self.params.get("steps") or 0
         total = self._steps * self.params["epochs"]
@@ -99,10 +98,9 @@ class GradientHealth(keras.callbacks.Callback):
                 squares[layer] = squares.get(layer, 0.0) + float(norm) ** 2
         self.history.append((self._step, {layer: s**0.5 for layer, s in squares.items()}))
 
-    def on_train_end(self, logs=None):
-        self.verdict = self._judge()
-
-    def _judge(self) -> str:
+    @property
+    def verdict(self) -> str:
+        """The layer whose gradient vanishes or explodes, with the remedy; empty if none does."""
         if not self.history:
             return ""
         layers = list(self.history[-1][1])

@@ -141,7 +141,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
     def get_state(self) -> dict:
         """Return what a resumed run needs: the factors that were planned and the own rates."""
         bases = {n: float(s.base) for n, s in attach(self.model, RateStage).items()}
-        return {"factors": [float(f) for f in self.factors], "bases": bases}
+        return {"factors": [float(f) for f in self.factors], "bases": bases, "rule": self.rule}
 
     def set_state(self, state: dict, step: int) -> None:
         """Go on with the factors of an earlier run, of which `step` steps are done."""
@@ -149,6 +149,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
         more = len(self.factors) - len(planned)
         done = step * getattr(self.model, "updates_per_step", 1)
         self._done = done % self._steps
+        self.rule = state["rule"]
         if more > 0:
             factor = planned[min(max(done - 1, 0), len(planned) - 1)]
             if done < round(self.warmup_epochs * self._steps):

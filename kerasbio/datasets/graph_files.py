@@ -1,14 +1,13 @@
 """A user's own graph: a table of nodes and a table of edges."""
 
-import csv
 import dataclasses
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from kerasbio.datasets.cases import Case
+from kerasbio.datasets.tables import Table, quoted, read_table
 from kerasbio.errors import KerasbioError
 
 NODES, EDGES = "nodes.csv", "edges.csv"
@@ -54,15 +53,6 @@ class Graph:
         }
 
 
-class Table(NamedTuple):
-    """The cells of a CSV file, stripped, with where they stand."""
-
-    file: Path
-    columns: list[str]
-    rows: list[list[str]]
-    lines: list[int]
-
-
 def read_graph(path: Path | str, *, labelled: bool = True) -> Graph:
     """Read `nodes.csv` and `edges.csv` of a folder.
 
@@ -87,11 +77,11 @@ def read_graph(path: Path | str, *, labelled: bool = True) -> Graph:
         raise KerasbioError(f"--data {path} does not exist: give a folder with {NODES} and {EDGES}")
     if not folder.is_dir():
         raise KerasbioError(f"--data {path} is a file: give the folder with {NODES} and {EDGES}")
-    nodes = _read_table(folder / NODES, ("id", "label"), ("id",))
+    nodes = _read_part(folder / NODES, ("id", "label"), ("id",))
     index = _index_nodes(nodes)
     features, feature_names = _read_features(nodes)
     classes, labels = _read_labels(nodes, labelled)
-    edges = _read_table(folder / EDGES, ("source", "target", "weight"), ("source", "target"))
+    edges = _read_part(folder / EDGES, ("source", "target", "weight"), ("source", "target"))
     pairs, weights, notes = _read_edges(edges, index)
     unknown, alone = int((labels < 0).sum()), len(index) - len(np.unique(pairs))
     if unknown:
@@ -102,64 +92,24 @@ def read_graph(path: Path | str, *, labelled: bool = True) -> Graph:
     return Graph(classes, labels, subjects, features, feature_names, pairs, weights, notes)
 
 
-def _read_table(file: Path, reserved: tuple[str, ...], needed: tuple[str, ...]) -> Table:
-    """Return the cells of a file; columns that are `reserved` are known in any case."""
+def _read_part(file: Path, known: tuple[str, ...], needed: tuple[str, ...]) -> Table:
+    """Return one of the two files, which must be there."""
     if not file.is_file():
         wrong = "is a folder" if file.is_dir() else "does not exist"
         raise KerasbioError(f"{file} {wrong}: the folder must hold the files {NODES} and {EDGES}")
-    rows, lines = [], []
-    try:
-        with open(file, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream, strict=True)
-            for cells in reader:
-                cells = [cell.strip() for cell in cells]
-                if any(cells):
-                    rows.append(cells)
-                    lines.append(reader.line_num)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KerasbioError(f"{file} is no CSV in UTF-8 ({error}): save it as such") from None
-    except OSError as error:
-        raise KerasbioError(f"{file} cannot be read ({error.strerror}): mend that") from None
-    if not rows:
-        raise KerasbioError(f"{file} is empty: its first line must name the columns")
-    columns = [name.lower() if name.lower() in reserved else name for name in rows[0]]
-    if "" in columns:
-        position = columns.index("") + 1
-        raise KerasbioError(f"{file}: column {position} has no name: name it or remove it")
-    for name in needed:
-        if name not in columns:
-            raise KerasbioError(
-                f"{file} lacks the column {name!r} (it has {_short(', '.join(columns))}): its "
-                f"first line must hold {','.join(needed)}, separated by commas"
-            )
-    name, count = Counter(columns).most_common(1)[0]
-    if count > 1:
-        raise KerasbioError(
-            f"{file} has {count} columns named {_short(name)}: rename or remove all but one"
-        )
-    for cells, line in zip(rows, lines, strict=True):
-        if len(cells) != len(columns):
-            raise KerasbioError(
-                f"{file}, line {line}: {len(cells)} cells where the first line has {len(columns)}: "
-                "give one for each column"
-            )
-    if len(rows) == 1:
-        raise KerasbioError(f"{file} names its columns and holds no row: add the rows")
-    return Table(file, columns, rows[1:], lines[1:])
+    return read_table(file, known, needed)
 
 
 def _index_nodes(table: Table) -> dict[str, int]:
     """Return the position of every node by its identifier, in the order of the file."""
-    column = table.columns.index("id")
     index: dict[str, int] = {}
-    for position, cells in enumerate(table.rows):
-        name = cells[column]
+    for position, name in enumerate(table.cells("id")):
         if not name:
-            raise KerasbioError(f"{table.file}, line {table.lines[position]}: the id is empty")
+            raise KerasbioError(f"{table.where(position)}: the id is empty")
         first = index.setdefault(name, position)
         if first != position:
             raise KerasbioError(
-                f"{table.file}, line {table.lines[position]}: the id {_short(name)} is that of "
+                f"{table.where(position)}: the id {quoted(name)} is that of "
                 f"line {table.lines[first]} too: name each node once"
             )
     return index
@@ -198,8 +148,8 @@ def _no_number(table: Table, position: int, column: int, kind: str) -> KerasbioE
     """Return the error of a cell that does not hold the number which is expected."""
     cell = table.rows[position][column]
     return KerasbioError(
-        f"{table.file}, line {table.lines[position]}, column {_short(table.columns[column])}: "
-        f"{_short(cell) if cell else 'an empty cell'} is no {kind} number: write one, with a "
+        f"{table.where(position)}, column {quoted(table.columns[column])}: "
+        f"{quoted(cell) if cell else 'an empty cell'} is no {kind} number: write one, with a "
         "point for the decimals"
     )
 
@@ -208,20 +158,19 @@ def _read_labels(table: Table, labelled: bool) -> tuple[tuple[str, ...], np.ndar
     """Return the classes, and each node's, -1 where it is unknown."""
     names = [""] * len(table.rows)
     if "label" in table.columns:
-        column = table.columns.index("label")
-        names = [cells[column] for cells in table.rows]
+        names = table.cells("label")
     elif labelled:
         raise KerasbioError(f"{table.file} lacks the column 'label': add it, to learn from")
     counts = Counter(name for name in names if name)
     classes = tuple(sorted(counts))
     if labelled and len(classes) < 2:
-        found = f"only the class {_short(classes[0])}" if classes else "no label"
+        found = f"only the class {quoted(classes[0])}" if classes else "no label"
         raise KerasbioError(f"{table.file} holds {found}: at least two classes are needed")
     if labelled:
         name = min(classes, key=lambda name: counts[name])
         if counts[name] < FEWEST:
             raise KerasbioError(
-                f"class {_short(name)} in {table.file} has {counts[name]} node(s): at least "
+                f"class {quoted(name)} in {table.file} has {counts[name]} node(s): at least "
                 f"{FEWEST} are needed to train, choose and test"
             )
     number = {name: k for k, name in enumerate(classes)}
@@ -232,18 +181,17 @@ def _read_edges(table: Table, index: dict[str, int]) -> tuple[np.ndarray, np.nda
     """Return the edges `(edges, 2)`, their weights, and notes on what was dropped or merged."""
     ends = np.empty((len(table.rows), 2), np.int64)
     for end, name in enumerate(("source", "target")):
-        column = table.columns.index(name)
-        for position, cells in enumerate(table.rows):
-            node = index.get(cells[column])
+        for position, cell in enumerate(table.cells(name)):
+            node = index.get(cell)
             if node is None:
                 raise KerasbioError(
-                    f"{table.file}, line {table.lines[position]}, column '{name}': "
-                    f"{_short(cells[column])} is no id of {NODES}: add the node or remove the edge"
+                    f"{table.where(position)}, column '{name}': "
+                    f"{quoted(cell)} is no id of {NODES}: add the node or remove the edge"
                 )
             ends[position, end] = node
     weights = _read_weights(table)
     notes = [
-        f"{table.file}: the column {_short(name)} is not used."
+        f"{table.file}: the column {quoted(name)} is not used."
         for name in table.columns
         if name not in ("source", "target", "weight")
     ]
@@ -276,14 +224,9 @@ def _read_weights(table: Table) -> np.ndarray:
     if "weight" not in table.columns:
         return weights
     column = table.columns.index("weight")
-    for position, cells in enumerate(table.rows):
-        number = _number(cells[column])
+    for position, cell in enumerate(table.cells("weight")):
+        number = _number(cell)
         if not number > 0:
             raise _no_number(table, position, column, "positive and finite")
         weights[position] = number
     return weights
-
-
-def _short(text: str) -> str:
-    """Return a text in quotes on one line, cut where it is long."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")

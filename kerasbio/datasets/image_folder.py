@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasbio.datasets.cases import Case
 from kerasbio.datasets.image_files import ENDINGS, read_image, to_channels
-from kerasbio.datasets.tables import read_csv
+from kerasbio.datasets.tables import read_table
 from kerasbio.errors import KerasbioError
 
 TABLE = "labels.csv"
@@ -103,24 +103,20 @@ def _read_folders(path: Path) -> list[Row]:
 
 
 def _read_table(table: Path) -> list[Row]:
-    columns, content = read_csv(table)
-    missing = [name for name in ("file", "label") if name not in columns]
-    if missing:
-        raise KerasbioError(
-            f"{table} lacks the column {missing[0]!r} (it has {', '.join(columns) or 'none'}): "
-            "name its columns file,label,subject"
-        )
+    content = read_table(table, ("file", "label", "subject"), ("file", "label"))
+    names, labels = content.cells("file"), content.cells("label")
+    known = "subject" in content.columns
+    subjects = content.cells("subject") if known else [""] * len(names)
     rows: list[Row] = []
-    for number, record in enumerate(content, 2):
-        name, label = (record["file"] or "").strip(), (record["label"] or "").strip()
-        file = table.parent / name
+    for position, (name, label) in enumerate(zip(names, labels, strict=True)):
+        where, file = content.where(position), table.parent / name
         if not name or not label:
-            raise KerasbioError(f"{table}, line {number}: file and label must both be given")
+            raise KerasbioError(f"{where}: file and label must both be given")
         if not file.resolve().is_relative_to(table.parent.resolve()):
-            raise KerasbioError(f"{table}, line {number}: {name} lies outside of {table.parent}")
+            raise KerasbioError(f"{where}: {name} lies outside of {table.parent}")
         if not file.is_file():
-            raise KerasbioError(f"{table}, line {number}: {file} does not exist")
-        rows.append(Row(file, label, (record.get("subject") or "").strip()))
+            raise KerasbioError(f"{where}: {file} does not exist")
+        rows.append(Row(file, label, subjects[position]))
     (name, count), *_ = Counter(str(r.file.resolve()) for r in rows).most_common(1) or [("", 0)]
     if count > 1:
         raise KerasbioError(f"{table} names {name} {count} times: once is expected")

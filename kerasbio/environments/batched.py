@@ -5,6 +5,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from kerasbio.agents.require import require_tf_agents
+
+require_tf_agents()
 from tf_agents.environments import tf_environment
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts

@@ -115,9 +115,14 @@ class Workup:
 
     @functools.cached_property
     def posterior(self) -> np.ndarray:
-        """`(states,)`, the probability of the disease in each state."""
+        """`(states,)`, the probability of the disease in each state.
+
+        A state that perfect tests make impossible has the prior.
+        """
         ill, healthy = self._likelihoods
-        return self.prior * ill / (self.prior * ill + (1 - self.prior) * healthy)
+        ill, healthy = self.prior * ill, (1 - self.prior) * healthy
+        known = np.full(len(ill), self.prior)
+        return np.divide(ill, ill + healthy, out=known, where=ill + healthy > 0)
 
     @property
     def _likelihoods(self) -> tuple[np.ndarray, np.ndarray]:

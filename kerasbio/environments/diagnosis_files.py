@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasbio.datasets.tables import read_csv
+from kerasbio.datasets.tables import Table, read_table
 from kerasbio.environments.diagnosis import MOST_TESTS, DiagnosticTest
 from kerasbio.errors import KerasbioError
 
@@ -16,36 +16,37 @@ def read_tests(path: Path | str) -> tuple[DiagnosticTest, ...]:
     Raises:
         KerasbioError: If the file is not as expected; names the file and the line.
     """
-    path = Path(path)
-    columns, rows = read_csv(path)
-    if sorted(columns) != sorted(COLUMNS):
+    table = read_table(Path(path), COLUMNS, COLUMNS)
+    surplus = [name for name in table.columns if name not in COLUMNS]
+    if surplus:
         raise KerasbioError(
-            f"{path} has the columns {', '.join(columns) or 'none'}: name them {','.join(COLUMNS)}"
+            f"{path} has the column {surplus[0]!r}: its columns must be {','.join(COLUMNS)}"
         )
-    if not 1 <= len(rows) <= MOST_TESTS:
-        raise KerasbioError(f"{path} holds {len(rows)} tests: 1 to {MOST_TESTS} are expected")
-    tests = [_read_test(path, number, row) for number, row in enumerate(rows, 2)]
-    _check_names(path, [test.name for test in tests])
+    if len(table.rows) > MOST_TESTS:
+        raise KerasbioError(f"{path} holds {len(table.rows)} tests: 1 to {MOST_TESTS} are expected")
+    tests = [_read_test(table, position) for position in range(len(table.rows))]
+    _check_names(table.file, [test.name for test in tests])
     return tuple(tests)
 
 
-def _read_test(path: Path, number: int, row: dict[str, str]) -> DiagnosticTest:
-    where = f"{path}, line {number}"
-    name = (row["name"] or "").strip()
-    if not name:
-        raise KerasbioError(f"{where}: the name is missing")
+def _read_test(table: Table, position: int) -> DiagnosticTest:
+    row = dict(zip(table.columns, table.rows[position], strict=True))
+    if not row["name"]:
+        raise KerasbioError(f"{table.where(position)}: the name is missing")
     values = []
     for column in COLUMNS[1:]:
         try:
-            value = float(row[column] or "")
+            value = float(row[column])
         except ValueError:
             value = float("nan")
         high = float("inf") if column == "cost" else 1.0
         if not 0 <= value <= high or value == float("inf"):
             wanted = "a number from 0 on" if column == "cost" else "a number from 0 to 1"
-            raise KerasbioError(f"{where}: {column} is {row[column]!r}, not {wanted}")
+            raise KerasbioError(
+                f"{table.where(position)}: {column} is {row[column]!r}, not {wanted}"
+            )
         values.append(value)
-    return DiagnosticTest(name, *values)
+    return DiagnosticTest(row["name"], *values)
 
 
 def _check_names(path: Path, names: Sequence[str]) -> None:

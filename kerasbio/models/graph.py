@@ -15,10 +15,11 @@ def build_gcn(
     hidden: Sequence[int] = (16,),
     dropout: float = 0.5,
     l2: float = 5e-4,
+    use_bias: bool = False,
     batch_norm: bool = False,
     name: str = "gcn",
 ) -> keras.Model:
-    """Build the graph convolutional network of Kipf and Welling: 23,063 parameters on Cora.
+    """Build the graph convolutional network of Kipf and Welling: 23,040 parameters on Cora.
 
     Dropout comes before every convolution, ReLU after every hidden one. The penalty is on the
     first kernel alone and is half the sum of its squares, as in the code of the authors.
@@ -32,6 +33,8 @@ def build_gcn(
         hidden: Channels of each hidden convolution.
         dropout: Share of the features that is dropped.
         l2: Factor of the penalty.
+        use_bias: Whether the convolutions have biases, as they have in many later
+            implementations: 23,063 parameters on Cora.
         batch_norm: Whether batch normalization follows each hidden convolution.
         name: Name of the model.
 
@@ -58,6 +61,7 @@ def build_gcn(
         x = layers.Dropout(dropout, name=f"dropout{level}")(x)
         x = GraphConvolution(
             channels,
+            use_bias=use_bias,
             kernel_regularizer=None if level else keras.regularizers.L2(l2 / 2),
             name="logits" if last else f"convolution{level}",
         )([x, adjacency])

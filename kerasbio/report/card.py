@@ -42,7 +42,7 @@ import urllib.request
 
 import numpy as np
 
-# One case of zeros: put your own values in their place.
+# One case that is made up: put your own values in its place.
 inputs = {inputs}
 body = json.dumps({{"inputs": {{name: value.tolist() for name, value in inputs.items()}}}})
 with open("request.json", "w") as file:
@@ -75,6 +75,7 @@ def write_model_card(
     names: Mapping[str, str] | None = None,
     files: str = "FILE...",
     raw_head: bool = True,
+    form: str = "",
 ) -> Path:
     """Write `model_card.md`.
 
@@ -94,6 +95,7 @@ def write_model_card(
         files: What `kerasbio predict` takes, for the example; empty where it takes no such
             model.
         raw_head: Whether the signature `logits` gives the raw head.
+        form: What a caller must know beside that, in a sentence.
     """
     shown = Path(export_path)
     # Within double quotes of a shell, where $PWD must stay what it is.
@@ -103,14 +105,14 @@ def write_model_card(
         "export_path": shlex.quote(shown.as_posix()),
         "source": ("" if shown.is_absolute() else "$PWD/") + quoted,
         "files": files,
-        "inputs": _zeros(example),
+        "inputs": _made_up(example),
     }
     call = f"{FILES}\n{CALL}" if files else CALL
     raw = "; the signature `logits` gives the raw head" if raw_head else ""
     parts = [
         f"# {title}",
         headline,
-        f"## Signature\n\nOf `serving_default`{raw}.",
+        f"## Signature\n\nOf `serving_default`{raw}. {form}".rstrip(),
         _table(
             ["", "name", "what"],
             [
@@ -134,12 +136,13 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _zeros(example: Mapping[str, Any]) -> str:
+def _made_up(example: Mapping[str, Any]) -> str:
     arrays = []
     for name, value in example.items():
         value = np.asarray(value)
-        kind = ', "int64"' if value.dtype.kind == "i" else ""
-        arrays.append(f'"{name}": np.zeros({(1, *value.shape)}{kind})')
+        # An integer may be an index, of which 0 alone is sure to be there.
+        make, kind = ("zeros", ', "int64"') if value.dtype.kind == "i" else ("ones", "")
+        arrays.append(f'"{name}": np.{make}({(1, *value.shape)}{kind})')
     return "{" + ", ".join(arrays) + "}"
 
 

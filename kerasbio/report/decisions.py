@@ -1,7 +1,9 @@
 """How good policies are, and what they do: the comparison and its part of the report."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +21,22 @@ MEANINGS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class PolicyComparison(Comparison):
+    """What policies come to on the same patients.
+
+    Attributes:
+        share_of_gap: How much of the way from chance to the optimum the network has gone, by
+            exact expectations.
+    """
+
+    share_of_gap: float
+
+    def content(self) -> dict[str, Any]:
+        """Return scores and the share of the gap as JSON knows them."""
+        return {**super().content(), "share_of_gap": self.share_of_gap}
+
+
 def greedy_policy(workup: Workup, values: np.ndarray) -> np.ndarray:
     """Return the legal action of the highest value in each state: `(states,)`."""
     return np.where(workup.legal, values, -np.inf).argmax(1)
@@ -31,18 +49,19 @@ def compare_policies(
     *,
     seed: int,
     repeats: int = 1000,
-) -> Comparison:
+) -> PolicyComparison:
     """Score policies on the same simulated patients.
 
     Args:
         workup: The problem.
-        policies: `(states,)` or `(states, actions)` by predictor.
+        policies: `(states,)` or `(states, actions)` by predictor, with `"network"`, `"random"`
+            and `"oracle"` among them.
         count: Number of patients.
         seed: Seed of patients, results and bootstrap.
         repeats: Draws of the bootstrap.
 
     Returns:
-        The `Comparison`, by mean reward.
+        The comparison, by mean reward.
     """
     outcomes = {name: workup.simulate(policy, count, seed) for name, policy in policies.items()}
 
@@ -54,12 +73,14 @@ def compare_policies(
             for score, value in outcome._asdict().items()
         }
 
-    return compare(np.arange(count), statistics, "reward", seed=seed, repeats=repeats)
+    found = compare(np.arange(count), statistics, "reward", seed=seed, repeats=repeats)
+    general = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
+    return PolicyComparison(**general, share_of_gap=share_of_gap(workup, policies))
 
 
 def decision_sections(
     workup: Workup,
-    comparison: Comparison,
+    comparison: PolicyComparison,
     policies: Mapping[str, np.ndarray],
     names: Mapping[str, str],
 ) -> list[Section]:
@@ -68,7 +89,7 @@ def decision_sections(
     Args:
         workup: The problem.
         comparison: From `compare_policies`.
-        policies: By predictor, with `"network"`, `"random"` and `"oracle"` among them.
+        policies: By predictor, as for `compare_policies`.
         names: Display name by predictor.
     """
     shown = display_names(comparison, names)
@@ -78,7 +99,7 @@ def decision_sections(
         page.heading("Exact expectations")
         page.paragraph(
             "Of each policy over all possible patients, by summation and not by simulation. "
-            f"{share_of_gap(workup, policies):.1%} of the gap from chance to the optimum is closed."
+            f"{comparison.share_of_gap:.1%} of the gap from chance to the optimum is closed."
         )
         rows = [
             (meaning, *(format_value(float(getattr(exact[p], score))) for p in shown))

@@ -97,7 +97,8 @@ def synthesis_sections(
     def add_meaning(page: Page, plots: Path) -> None:
         page.paragraph(
             "The distance is the squared maximum mean discrepancy with a cubic kernel, on "
-            "hand-made features of pixels, intensity, texture and orientation that weigh alike. "
+            "hand-made features of pixels, intensity, texture, orientation and colour that weigh "
+            "alike. "
             "It is 0 where both sets are of one kind; lower is better."
         )
 

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from kerasbio.metrics.bootstrap import Score, bootstrap_by_subject
 
 NETWORK = "network"
 ORACLE = "oracle"
+#: Stands for a predictor beside them while all are resampled together.
+MARGIN = "margin"
 Key = tuple[str, str]
 #: From weights of the cases `(draws, cases)` to the scores `(draws,)` of every predictor.
 Statistics = Callable[[np.ndarray], Mapping[Key, np.ndarray]]
@@ -27,14 +29,19 @@ class Comparison:
             baselines and, where the best possible is known, of `"oracle"`.
         monitor: Name of the score that decides.
         best_baseline: The baseline with the best score of that name.
-        margin: How far the network is better than that baseline, paired by subject.
+        margins: How far the network is better than each baseline, paired by subject.
     """
 
     subjects: np.ndarray
     scores: dict[str, dict[str, Score]]
     monitor: str
     best_baseline: str
-    margin: Score
+    margins: dict[str, Score]
+
+    @property
+    def margin(self) -> Score:
+        """How far the network is better than the best baseline."""
+        return self.margins[self.best_baseline]
 
     @property
     def beats_baseline(self) -> bool:
@@ -49,6 +56,7 @@ class Comparison:
             "monitor": self.monitor,
             "best_baseline": self.best_baseline,
             "margin": _plain(self.margin),
+            "margins": {name: _plain(margin) for name, margin in self.margins.items()},
             "beats_baseline": self.beats_baseline,
             "scores": {
                 predictor: {name: _plain(score) for name, score in scores.items()}
@@ -91,24 +99,26 @@ def compare(
     """
     sign = -1.0 if lower_is_better else 1.0
     points = statistics(np.ones((1, len(subjects))))
-    best = _best_baseline(points, monitor, sign)
+    baselines = _baselines(points, monitor)
+    best = _best(baselines, points, monitor, sign)
 
-    def with_margin(weights: np.ndarray) -> dict[Key, np.ndarray]:
+    def with_margins(weights: np.ndarray) -> dict[Key, np.ndarray]:
         found = dict(statistics(weights))
-        found["margin", ""] = sign * (found[NETWORK, monitor] - found[best, monitor])
+        for name in baselines:
+            found[MARGIN, name] = sign * (found[NETWORK, monitor] - found[name, monitor])
         return found
 
     found = bootstrap_by_subject(
-        subjects, with_margin, repeats, seed, raised_by_noise=raised_by_noise
+        subjects, with_margins, repeats, seed, raised_by_noise=raised_by_noise
     )
-    margin = found.pop(("margin", ""))
+    margins = {name: found.pop((MARGIN, name)) for name in baselines}
     scores: dict[str, dict[str, Score]] = {predictor: {} for predictor, _ in found}
     for (predictor, name), score in found.items():
         scores[predictor][name] = score
-    return Comparison(np.asarray(subjects), scores, monitor, best, margin)
+    return Comparison(np.asarray(subjects), scores, monitor, best, margins)
 
 
-def _best_baseline(points: Mapping[Key, np.ndarray], monitor: str, sign: float) -> str:
+def _baselines(points: Mapping[Key, np.ndarray], monitor: str) -> list[str]:
     predictors = list(dict.fromkeys(predictor for predictor, _ in points))
     baselines = [name for name in predictors if name not in (NETWORK, ORACLE)]
     if NETWORK not in predictors or not baselines:
@@ -121,6 +131,12 @@ def _best_baseline(points: Mapping[Key, np.ndarray], monitor: str, sign: float) 
         raise ValueError(
             f"monitor must be one of the scores {', '.join(known)}. Received: monitor={monitor!r}"
         )
+    return baselines
+
+
+def _best(
+    baselines: Sequence[str], points: Mapping[Key, np.ndarray], monitor: str, sign: float
+) -> str:
     worst = float("-inf")
     values = {name: sign * float(points[name, monitor][0]) for name in baselines}
     return max(baselines, key=lambda name: worst if math.isnan(values[name]) else values[name])

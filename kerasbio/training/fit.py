@@ -144,8 +144,13 @@ def fit(
                 )
             finally:
                 progress.close()
-            if schedule.rule:
-                notes.append(f"learning rate: {schedule.rule}")
+    if resumed and begin >= epochs:
+        # Nothing was left to do, and what was found on the way still holds.
+        states = resumed.state["callbacks"]
+        health.set_state(states["health"], resumed.state["step"])
+        schedule.rule = states["schedule"]["rule"]
+    if schedule.rule:
+        notes.append(f"learning rate: {schedule.rule}")
     if health.verdict:
         notes.append(health.verdict)
     _take_best(model, store, notes)

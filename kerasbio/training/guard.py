@@ -29,9 +29,9 @@ class FiniteStage(Stage):
 
     def __call__(self, gradients, variables):
         finite = tf.stack([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
-        self.finite.assign(finite)
         self._allowed = tf.reduce_all(finite)
-        # One call of the graph may take several steps.
+        # One call of the graph may take several steps: the first that fails is remembered.
+        self.finite.assign(tf.where(self.all_finite, finite, self.finite))
         self.all_finite.assign(tf.logical_and(self.all_finite, self._allowed))
         return gradients
 
@@ -42,6 +42,12 @@ class FiniteStage(Stage):
     def rest(self):
         self.watching.assign(False)
         self.all_finite.assign(True)
+
+    def failed(self) -> list[str]:
+        """Return the variables whose gradients were not finite in the first step that failed."""
+        if self.all_finite:
+            return []
+        return [n for n, ok in zip(self.names, self.finite.numpy(), strict=True) if not ok]
 
 
 class NonFiniteError(KerasbioError):
@@ -97,11 +103,14 @@ class FiniteGuard(keras.callbacks.Callback):
                 raise self._error("", f"{name} is not finite, and all gradients are")
 
     def _stop(self, batches):
+        failed = [name for stage in self._stages for name in stage.failed()]
+        origin = "all outputs and gradients are finite; the loss itself is not"
+        if failed:
+            origin = f"the gradient of {failed[0]} was not, on random draws that do not come again"
         for batch in batches:
-            origin = find_non_finite(self.model, self.batch_at(self._epoch, batch))
-            if origin or batch == batches[-1]:
-                origin = origin or "all outputs and gradients are finite; the loss itself is not"
-                raise self._error(f", batch {batch + 1}", origin)
+            found = find_non_finite(self.model, self.batch_at(self._epoch, batch))
+            if found or batch == batches[-1]:
+                raise self._error(f", batch {batch + 1}", found or origin)
 
     def _error(self, where, origin):
         return NonFiniteError(
@@ -136,6 +145,8 @@ def find_non_finite(model: keras.Model, data: Any) -> str:
                 "(counted from 0)"
             )
     stages = list(attach(model, FiniteStage).values())
+    for stage in stages:
+        stage.all_finite.assign(True)
     hooks = hooks_of(model).values()
     with _recorded_layers() as layers:
         for hook in hooks:
@@ -152,11 +163,8 @@ def find_non_finite(model: keras.Model, data: Any) -> str:
     for layer, finite in layers:
         if not finite:
             return f"the first layer whose output is not finite is {layer}"
-    for stage in stages:
-        for name, finite in zip(stage.names, stage.finite.numpy(), strict=True):
-            if not finite:
-                return f"all outputs are finite; the gradient of {name} is not"
-    return ""
+    failed = [name for stage in stages for name in stage.failed()]
+    return f"all outputs are finite; the gradient of {failed[0]} is not" if failed else ""
 
 
 @contextlib.contextmanager
