@@ -57,7 +57,7 @@ def image_synthesis(options: RunOptions, size: str, width: int, difficulty: floa
     from kerasbio.training.run import open_run
 
     options = options.with_defaults(
-        epochs=24, batch_size=64, optimizer="adam", schedule="constant",
+        epochs=20, batch_size=64, optimizer="adam", schedule="constant",
         learning_rate=1.0,
         samples=None if options.data else 10_000,
     ).for_dry_run()  # fmt: skip
