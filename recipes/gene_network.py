@@ -48,7 +48,7 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
     from kerasbio.datasets.gene_network import GeneNetwork
     from kerasbio.datasets.graph_files import read_graph
     from kerasbio.datasets.nodes import element, split_nodes
-    from kerasbio.graph_baselines import choose_alpha, label_propagation
+    from kerasbio.graph_baselines import choose_alpha, label_propagation, normalize_class_mass
     from kerasbio.layers.adjacency import normalize_adjacency
     from kerasbio.models.graph import build_gcn
     from kerasbio.optimizers import make_optimizer
@@ -119,9 +119,10 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
         )
         edges = (graph.edges, graph.weights, len(graph), seen, labels, len(classes))
         alpha = choose_alpha(*edges, seed=options.seed, criterion="auroc")
+        spread = label_propagation(*edges, alpha=alpha)
         probabilities = {
             "network": keras.ops.convert_to_numpy(keras.ops.softmax(logits))[test],
-            "label_propagation": label_propagation(*edges, alpha=alpha)[test],
+            "label_propagation": normalize_class_mass(spread, labels[seen])[test],
             "logistic_regression": regression.predict_proba(scaled[test]),
         }
         if hasattr(graph, "cause"):

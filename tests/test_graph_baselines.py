@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasbio.graph_baselines import choose_alpha, label_propagation
+from kerasbio.graph_baselines import choose_alpha, label_propagation, normalize_class_mass
 
 
 def random_graph(nodes=30, count=70, classes=3, seed=0):
@@ -157,6 +157,20 @@ def test_wrong_arguments(wrong, words):
     }
     with pytest.raises(ValueError, match=f"{words}.*Received: "):
         label_propagation(**{**given, **wrong})
+
+
+def test_each_class_gets_its_mass():
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet((8, 2, 1), 500)
+    labels = np.repeat([0, 1, 2], (5, 3, 2))
+    found = normalize_class_mass(probabilities, labels)
+    np.testing.assert_allclose(found.sum(1), 1)
+    # Within a row the classes are weighed by share over mass, and no row is treated otherwise.
+    factor = found / probabilities
+    factor /= factor[:, :1]
+    expected = np.array([0.5, 0.3, 0.2]) / probabilities.sum(0)
+    np.testing.assert_allclose(factor, np.tile(expected / expected[0], (500, 1)))
+    np.testing.assert_allclose(found.mean(0), [0.5, 0.3, 0.2], atol=0.03)
 
 
 @pytest.mark.parametrize("wrong", [{"criterion": "accuracy"}, {"alphas": ()}])
