@@ -51,7 +51,7 @@ def compare(title: str, sides: dict[str, Side], steps: int) -> None:
         low, high = _interval(ratio, random)
         label = "A/A" if name == AGAIN else "ratio"
         print(
-            f"{name:24s} {1000 * np.median(found) / steps:8.2f} ms per step   "
+            f"{name:24s} {1000 * np.median(found) / steps:8.3f} ms per step   "
             f"{label} {np.median(ratio):.2f} ({low:.2f} to {high:.2f})"
         )
 

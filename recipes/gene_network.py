@@ -86,8 +86,8 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
     inputs = {"node_features": tf.constant(scaled, tf.float32), "adjacency": adjacency}
     data = (
         f"{options.data or 'a simulated gene network'}, {len(graph):,} nodes, "
-        f"{len(graph.edges):,} edges, {len(classes)} classes: {len(training)} nodes to train, "
-        f"{len(validation)} to choose the epoch, {len(test)} to test"
+        f"{len(graph.edges):,} edges, {len(classes)} classes: {len(training):,} nodes to train, "
+        f"{len(validation):,} to choose the epoch, {len(test):,} to test"
     )
 
     origin = fingerprint(graph, graph.features, graph.edges, graph.weights)

@@ -70,7 +70,7 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: 
     people = [len(np.unique(part.subjects)) for part in (training, validation, test)]
     data = (
         f"{options.data or 'simulated chest radiographs'}, {len(cases.classes)} classes: "
-        f"{people[0]} subjects to train, {people[1]} to choose the epoch, {people[2]} to test"
+        f"{people[0]:,} subjects to train, {people[1]:,} to choose the epoch, {people[2]:,} to test"
     )
 
     with open_run("image-diagnosis", options, "lenet5", fingerprint(cases)) as run:

@@ -71,8 +71,8 @@ def image_synthesis(options: RunOptions, size: str, width: int, difficulty: floa
     channels = training[0]["image"].shape[-1]
     people = [len(np.unique(part.subjects)) for part in (training, validation, test)]
     data = (
-        f"{options.data or 'simulated chest radiographs'}: {people[0]} subjects to train, "
-        f"{people[1]} to choose the epoch, {people[2]} to test"
+        f"{options.data or 'simulated chest radiographs'}: {people[0]:,} subjects to train, "
+        f"{people[1]:,} to choose the epoch, {people[2]:,} to test"
     )
 
     with open_run("image-synthesis", options, "dcgan", fingerprint(cases)) as run:

@@ -84,7 +84,8 @@ def finish(
         exported = export(shelf if publish else run.path / "export", metadata)
     scores = {**comparison.content(), "export": os.path.relpath(exported, run.path)}
     run.write("scores.json", json.dumps(scores, indent=2, allow_nan=False) + "\n")
-    title = f"{names['network']}: {run.recipe}"
+    network = names["network"]
+    title = f"{network[:1].upper()}{network[1:]}: {run.recipe}"
     write_model_card(
         run.path / "model_card.md",
         title=title,

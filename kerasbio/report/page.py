@@ -28,7 +28,7 @@ def format_value(value: float, digits: int = 3, *, signed: bool = False) -> str:
     """Return a number with a true minus sign, `"undefined"` where it is nan."""
     if math.isnan(value):
         return "undefined"
-    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    text = f"{value:+z.{digits}f}" if signed else f"{value:z.{digits}f}"
     return text.replace("-", "\N{MINUS SIGN}")
 
 

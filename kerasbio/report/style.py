@@ -47,12 +47,15 @@ dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
   overflow-x: auto; margin: .75rem 0; background: var(--card);
   border: 1px solid var(--line); border-radius: 8px;
 }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+table {
+  border-collapse: separate; border-spacing: 0; width: 100%;
+  font-variant-numeric: tabular-nums;
+}
 caption { text-align: left; padding: .65rem .9rem 0; color: var(--soft); font-size: .9rem; }
 th, td { padding: .42rem .9rem; text-align: right; vertical-align: baseline; }
 thead th { border-bottom: 2px solid var(--line); font-weight: 600; line-height: 1.3; }
 th:first-child { text-align: left; }
-tbody th { font-weight: 400; }
+tbody th { font-weight: 400; min-width: 11rem; }
 tbody tr + tr th, tbody tr + tr td { border-top: 1px solid var(--line); }
 tbody .group th {
   background: var(--shade); color: var(--soft); font-size: .8rem; font-weight: 600;
@@ -86,7 +89,7 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   th, td { padding: .4rem .3rem; }
   th:first-child, caption { padding-left: .6rem; }
   td:last-child, th:last-child { padding-right: .6rem; }
-  tbody th { position: sticky; left: 0; background: var(--card); }
+  tbody th { position: sticky; left: 0; min-width: 6rem; background: var(--card); }
   td .interval { display: block; font-size: .82em; }
   td .interval::before, td .interval::after { content: none; }
 }
