@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from kerasbio.activations import step as step
     from kerasbio.adversarial import AdversarialTrainer as AdversarialTrainer
     from kerasbio.agents.dqn import DQNTrainer as DQNTrainer
     from kerasbio.callbacks import BatchNormalizationControl as BatchNormalizationControl
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from kerasbio.export import export_model as export_model
     from kerasbio.export import export_node_classifier as export_node_classifier
     from kerasbio.export import export_policy as export_policy
+    from kerasbio.export import export_regressor as export_regressor
     from kerasbio.layers.adjacency import normalize_adjacency as normalize_adjacency
     from kerasbio.layers.prepare_images import PrepareImages as PrepareImages
     from kerasbio.metrics.bootstrap import bootstrap_by_subject as bootstrap_by_subject
@@ -43,7 +45,10 @@ if TYPE_CHECKING:
     from kerasbio.models.gan import build_dcgan_discriminator as build_dcgan_discriminator
     from kerasbio.models.gan import build_dcgan_generator as build_dcgan_generator
     from kerasbio.models.graph import build_gcn as build_gcn
+    from kerasbio.models.perceptron import build_mlp as build_mlp
+    from kerasbio.models.perceptron import build_perceptron as build_perceptron
     from kerasbio.optimizers import make_optimizer as make_optimizer
+    from kerasbio.perceptron_rule import PerceptronTrainer as PerceptronTrainer
     from kerasbio.serving.predict import open_saved_model as open_saved_model
     from kerasbio.serving.predict import predict_files as predict_files
     from kerasbio.training.trainer import Trainer as Trainer
@@ -60,6 +65,7 @@ _MODULES = {
     "ImageFolder": "kerasbio.datasets.image_folder",
     "KernelDistance": "kerasbio.metrics.kernel_distance",
     "LearningRateSchedule": "kerasbio.callbacks",
+    "PerceptronTrainer": "kerasbio.perceptron_rule",
     "PrepareImages": "kerasbio.layers.prepare_images",
     "Radiographs": "kerasbio.datasets.radiographs",
     "Trainer": "kerasbio.training.trainer",
@@ -70,6 +76,8 @@ _MODULES = {
     "build_dcgan_generator": "kerasbio.models.gan",
     "build_gcn": "kerasbio.models.graph",
     "build_lenet5": "kerasbio.models.cnn",
+    "build_mlp": "kerasbio.models.perceptron",
+    "build_perceptron": "kerasbio.models.perceptron",
     "build_q_network": "kerasbio.models.agent",
     "classification_scores": "kerasbio.metrics.classification",
     "expected_calibration_error": "kerasbio.metrics.classification",
@@ -78,12 +86,14 @@ _MODULES = {
     "export_model": "kerasbio.export",
     "export_node_classifier": "kerasbio.export",
     "export_policy": "kerasbio.export",
+    "export_regressor": "kerasbio.export",
     "make_optimizer": "kerasbio.optimizers",
     "normalize_adjacency": "kerasbio.layers.adjacency",
     "open_saved_model": "kerasbio.serving.predict",
     "predict_files": "kerasbio.serving.predict",
     "read_graph": "kerasbio.datasets.graph_files",
     "split": "kerasbio.datasets.cases",
+    "step": "kerasbio.activations",
     "to_dataset": "kerasbio.datasets.cases",
 }
 

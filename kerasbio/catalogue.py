@@ -25,6 +25,20 @@ class BuilderRow:
 
 BUILDERS = (
     BuilderRow(
+        "build_perceptron",
+        "perceptron",
+        ((2,),),
+        3,
+        "Rosenblatt 1958, doi:10.1037/h0042519",
+    ),
+    BuilderRow(
+        "build_mlp",
+        "perceptron",
+        ((784,), 10),
+        669_706,
+        "Rumelhart et al. 1986, doi:10.1038/323533a0",
+    ),
+    BuilderRow(
         "build_lenet5",
         "CNN",
         ((32, 32, 1), 10),

@@ -13,12 +13,14 @@ from kerasbio.export import (
     export_generator,
     export_node_classifier,
     export_policy,
+    export_regressor,
 )
 from kerasbio.layers.adjacency import normalize_adjacency
 from kerasbio.models.agent import build_q_network
 from kerasbio.models.cnn import build_lenet5
 from kerasbio.models.gan import build_dcgan_discriminator, build_dcgan_generator
 from kerasbio.models.graph import build_gcn
+from kerasbio.models.perceptron import build_mlp, build_perceptron
 
 #: Cases in a batch; of a graph these are its nodes.
 COUNT = 3
@@ -49,6 +51,11 @@ def as_node_classifier(model: keras.Model, path: Path) -> Path:
     classes = [str(k) for k in range(model.output_shape[-1])]
     scale = (np.full(size, 0.5), np.full(size, 2.0))
     return export_node_classifier(model, path, classes=classes, examples=graph, scale=scale)
+
+
+def as_regressor(model: keras.Model, path: Path) -> Path:
+    """Export as a model of values."""
+    return export_regressor(model, path, examples=_examples(model))
 
 
 def as_policy(model: keras.Model, path: Path) -> Path:
@@ -95,6 +102,32 @@ class BuilderCase(NamedTuple):
 
 
 CASES = {
+    "perceptron": BuilderCase(
+        build_perceptron,
+        ((4,),),
+        {},
+        (1,),
+        ((((4, 5),), r"Received: input_shape=\(4, 5\)"),),
+        as_regressor,
+    ),
+    "mlp": BuilderCase(
+        build_mlp,
+        ((5,), 3),
+        {"width": 7, "dropout": 0.1},
+        (3,),
+        (
+            (((None,), 3), r"Received: input_shape=\(None,\)"),
+            (((5,), 0), "Received: num_outputs=0"),
+        ),
+    ),
+    "mlp_deep": BuilderCase(
+        build_mlp,
+        ((5,), 2),
+        {"width": 6, "depth": 4, "activation": "tanh", "batch_norm": True, "residual": True},
+        (2,),
+        (),
+        as_regressor,
+    ),
     "lenet5": BuilderCase(
         build_lenet5,
         ((33, 37, 2), 3),

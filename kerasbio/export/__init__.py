@@ -5,3 +5,4 @@ from kerasbio.export.saved_model import export_model as export_model
 from kerasbio.export.tasks import export_generator as export_generator
 from kerasbio.export.tasks import export_node_classifier as export_node_classifier
 from kerasbio.export.tasks import export_policy as export_policy
+from kerasbio.export.tasks import export_regressor as export_regressor

@@ -12,6 +12,36 @@ from kerasbio.export.saved_model import Signature, export_model
 from kerasbio.layers.adjacency import normalize_adjacency
 
 
+def export_regressor(
+    model: keras.Model,
+    directory: Path | str,
+    *,
+    examples: np.ndarray,
+    metadata: Mapping[str, Any] | None = None,
+) -> Path:
+    """Export a model that answers the `value` it gives for `features`.
+
+    Args:
+        model: From features `(batch, features)` to values `(batch, values)`.
+        directory: Where versions lie.
+        examples: `(examples, features)` float32 for the gate.
+        metadata: What else `kerasbio.json` says.
+
+    Returns:
+        The directory of the new version.
+
+    Raises:
+        KerasbioError: As `export_model`.
+    """
+
+    def value(features):
+        return {"value": tf.cast(model(features, training=False), tf.float32)}
+
+    spec = tf.TensorSpec((None, examples.shape[-1]), tf.float32, name="features")
+    signatures = {"serving_default": Signature(value, {"features": spec})}
+    return export_model(model, directory, signatures, {"features": examples}, metadata)
+
+
 def export_generator(
     generator: keras.Model,
     directory: Path | str,

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from kerasbio.blocks import dense_block
+from kerasbio.models.checks import check_features, check_positive
+
 
 def build_q_network(
     input_shape: tuple[int],
@@ -34,17 +37,11 @@ def build_q_network(
     Raises:
         ValueError: If `input_shape` is not one number, or `num_actions` is below 1.
     """
-    if len(input_shape) != 1 or not input_shape[0]:
-        raise ValueError(
-            "a Q-network needs the number of features of an observation, (features,). "
-            f"Received: input_shape={tuple(input_shape)}"
-        )
-    if num_actions < 1:
-        raise ValueError(f"num_actions must be at least 1. Received: num_actions={num_actions}")
+    check_features("a Q-network", input_shape)
+    check_positive(num_actions=num_actions)
     inputs = x = keras.Input(input_shape, name="features")
     for level, units in enumerate(hidden):
-        x = layers.Dense(units, name=f"hidden{level}")(x)
-        if batch_norm:
-            x = layers.BatchNormalization(name=f"hidden{level}_norm")(x)
-        x = layers.Activation(activation, name=f"hidden{level}_{activation}")(x)
+        x = dense_block(
+            x, units, activation=activation, batch_norm=batch_norm, name=f"hidden{level}"
+        )
     return keras.Model(inputs, layers.Dense(num_actions, name="values")(x), name=name)

@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from kerasbio.models.checks import check_positive
+
 
 def build_lenet5(
     input_shape: tuple[int, int, int],
@@ -39,8 +41,7 @@ def build_lenet5(
             "LeNet-5 needs images (height, width, channels) of at least 32 x 32 pixels. "
             f"Received: input_shape={tuple(input_shape)}"
         )
-    if num_classes < 1:
-        raise ValueError(f"num_classes must be at least 1. Received: num_classes={num_classes}")
+    check_positive(num_classes=num_classes)
 
     def hidden(layer, x):
         x = layer(x)

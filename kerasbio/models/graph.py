@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from kerasbio.layers.graph_convolution import GraphConvolution
+from kerasbio.models.checks import check_features, check_positive
 
 
 def build_gcn(
@@ -46,13 +47,8 @@ def build_gcn(
     Raises:
         ValueError: If `input_shape` is not one number, or `num_classes` is below 1.
     """
-    if len(input_shape) != 1 or not input_shape[0]:
-        raise ValueError(
-            "a graph convolutional network needs the number of features of a node, (features,). "
-            f"Received: input_shape={tuple(input_shape)}"
-        )
-    if num_classes < 1:
-        raise ValueError(f"num_classes must be at least 1. Received: num_classes={num_classes}")
+    check_features("a graph convolutional network", input_shape)
+    check_positive(num_classes=num_classes)
     features = keras.Input(input_shape, name="node_features")
     adjacency = keras.Input((None,), sparse=True, name="adjacency")
     x = features

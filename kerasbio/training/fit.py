@@ -144,17 +144,21 @@ def fit(
                 )
             finally:
                 progress.close()
-    if resumed and begin >= epochs:
-        # Nothing was left to do, and what was found on the way still holds.
-        states = resumed.state["callbacks"]
-        health.set_state(states["health"], resumed.state["step"])
-        schedule.rule = states["schedule"]["rule"]
-    if schedule.rule:
-        notes.append(f"learning rate: {schedule.rule}")
-    if health.verdict:
-        notes.append(health.verdict)
+    notes += _findings(health, schedule, resumed if begin >= epochs else None)
     _take_best(model, store, notes)
     return notes
+
+
+def _findings(
+    health: GradientHealth, schedule: LearningRateSchedule, finished: Checkpoint | None
+) -> list[str]:
+    """Return what the callbacks found, or had found in a run of which nothing was left to do."""
+    if finished:
+        states = finished.state["callbacks"]
+        health.set_state(states["health"], finished.state["step"])
+        schedule.rule = states["schedule"]["rule"]
+    found = [f"learning rate: {schedule.rule}" if schedule.rule else "", health.verdict]
+    return [line for line in found if line]
 
 
 def _checkpoint_to_resume(

@@ -1,0 +1,34 @@
+"""Parts of networks that several families share: functions from tensor to tensor."""
+
+from typing import Any
+
+from keras import layers
+
+
+def dense_block(
+    x: Any,
+    units: int,
+    *,
+    activation: str = "relu",
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+    name: str,
+) -> Any:
+    """Apply an affine layer, batch normalization if wanted, an activation and dropout.
+
+    Args:
+        x: `(batch, features)`.
+        units: Number of units.
+        activation: Activation.
+        batch_norm: Whether batch normalization comes before the activation.
+        dropout: Share of the units that is dropped.
+        name: Name of the affine layer, with which the names of the others begin.
+
+    Returns:
+        `(batch, units)`.
+    """
+    x = layers.Dense(units, name=name)(x)
+    if batch_norm:
+        x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    x = layers.Activation(activation, name=f"{name}_activation")(x)
+    return layers.Dropout(dropout, name=f"{name}_dropout")(x) if dropout else x
