@@ -49,8 +49,9 @@ def adversarial(optimizer: Optimizer) -> Shape:
     generator = build_dcgan_generator((16, 16, 1), latent_size=3, filters=(4, 2))
     images = keras.Input((16, 16, 1), name="image")
     x = keras.layers.Dropout(0.2, name="dropout")(images)
-    discriminator = build_dcgan_discriminator((16, 16, 1), filters=(2, 3))
-    discriminator = keras.Model(images, discriminator(x), name="discriminator")
+    for layer in build_dcgan_discriminator((16, 16, 1), filters=(2, 3)).layers[1:]:
+        x = layer(x)
+    discriminator = keras.Model(images, x, name="discriminator")
     model = AdversarialTrainer(generator, discriminator, monitor=("generator_loss", "min"))
     model.compile({"generator": optimizer(), "discriminator": optimizer()})
 
