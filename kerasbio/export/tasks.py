@@ -33,13 +33,7 @@ def export_regressor(
     Raises:
         KerasbioError: As `export_model`.
     """
-
-    def value(features):
-        return {"value": tf.cast(model(features, training=False), tf.float32)}
-
-    spec = tf.TensorSpec((None, examples.shape[-1]), tf.float32, name="features")
-    signatures = {"serving_default": Signature(value, {"features": spec})}
-    return export_model(model, directory, signatures, {"features": examples}, metadata)
+    return _export_answer(model, directory, "features", "value", examples, metadata)
 
 
 def export_generator(
@@ -63,13 +57,7 @@ def export_generator(
     Raises:
         KerasbioError: As `export_model`.
     """
-
-    def image(latent):
-        return {"image": tf.cast(generator(latent, training=False), tf.float32)}
-
-    spec = tf.TensorSpec((None, examples.shape[-1]), tf.float32, name="latent")
-    signatures = {"serving_default": Signature(image, {"latent": spec})}
-    return export_model(generator, directory, signatures, {"latent": examples}, metadata)
+    return _export_answer(generator, directory, "latent", "image", examples, metadata)
 
 
 def export_node_classifier(
@@ -172,3 +160,21 @@ def export_policy(
     signatures = {"serving_default": Signature(action, spec), "logits": Signature(values, spec)}
     described = {**(metadata or {}), "actions": list(actions)}
     return export_model(model, directory, signatures, {"findings": examples}, described)
+
+
+def _export_answer(
+    model: keras.Model,
+    directory: Path | str,
+    given: str,
+    answered: str,
+    examples: np.ndarray,
+    metadata: Mapping[str, Any] | None,
+) -> Path:
+    """Export a model of one vector that answers what it gives, under these two names."""
+
+    def answer(**inputs):
+        return {answered: tf.cast(model(inputs[given], training=False), tf.float32)}
+
+    spec = tf.TensorSpec((None, examples.shape[-1]), tf.float32, name=given)
+    signatures = {"serving_default": Signature(answer, {given: spec})}
+    return export_model(model, directory, signatures, {given: examples}, metadata)

@@ -74,8 +74,7 @@ def compare_policies(
         }
 
     found = compare(np.arange(count), statistics, "reward", seed=seed, repeats=repeats)
-    general = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
-    return PolicyComparison(**general, share_of_gap=share_of_gap(workup, policies))
+    return PolicyComparison.extending(found, share_of_gap=share_of_gap(workup, policies))
 
 
 def decision_sections(

@@ -98,8 +98,7 @@ def synthesis_sections(
         page.paragraph(
             "The distance is the squared maximum mean discrepancy with a cubic kernel, on "
             "hand-made features of pixels, intensity, texture, orientation and colour that weigh "
-            "alike. "
-            "It is 0 where both sets are of one kind; lower is better."
+            "alike. It is 0 where both sets are of one kind; lower is better."
         )
 
     return [table, add_meaning, add_samples, add_course]

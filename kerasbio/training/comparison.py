@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -37,6 +37,12 @@ class Comparison:
     monitor: str
     best_baseline: str
     margins: dict[str, Score]
+
+    @classmethod
+    def extending(cls, found: "Comparison", **own: Any) -> Self:
+        """Return a comparison of this class: what is found, and what the class adds to it."""
+        general = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
+        return cls(**general, **own)
 
     @property
     def margin(self) -> Score:

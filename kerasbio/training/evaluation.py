@@ -99,7 +99,6 @@ def compare_classifiers(
     found = compare(
         subjects, statistics, monitor, raised_by_noise=errors, seed=seed, repeats=repeats
     )
-    general = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
-    return ClassifierComparison(
-        **general, labels=labels, classes=tuple(classes), probabilities=arrays
+    return ClassifierComparison.extending(
+        found, labels=labels, classes=tuple(classes), probabilities=arrays
     )

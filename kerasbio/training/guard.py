@@ -1,7 +1,7 @@
 """A run that meets NaN or infinity stops, and says where it came from."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -48,6 +48,11 @@ class FiniteStage(Stage):
         if self.all_finite:
             return []
         return [n for n, ok in zip(self.names, self.finite.numpy(), strict=True) if not ok]
+
+
+def _first_failed(stages: Iterable[FiniteStage]) -> str:
+    """Return the first variable whose gradient was not finite, by optimizer; none if all were."""
+    return next((name for stage in stages for name in stage.failed()), "")
 
 
 class NonFiniteError(KerasbioError):
@@ -103,10 +108,10 @@ class FiniteGuard(keras.callbacks.Callback):
                 raise self._error("", f"{name} is not finite, and all gradients are")
 
     def _stop(self, batches):
-        failed = [name for stage in self._stages for name in stage.failed()]
+        failed = _first_failed(self._stages)
         origin = "all outputs and gradients are finite; the loss itself is not"
         if failed:
-            origin = f"the gradient of {failed[0]} was not, on random draws that do not come again"
+            origin = f"the gradient of {failed} was not, on random draws that do not come again"
         for batch in batches:
             found = find_non_finite(self.model, self.batch_at(self._epoch, batch))
             if found or batch == batches[-1]:
@@ -163,8 +168,8 @@ def find_non_finite(model: keras.Model, data: Any) -> str:
     for layer, finite in layers:
         if not finite:
             return f"the first layer whose output is not finite is {layer}"
-    failed = [name for stage in stages for name in stage.failed()]
-    return f"all outputs are finite; the gradient of {failed[0]} is not" if failed else ""
+    failed = _first_failed(stages)
+    return f"all outputs are finite; the gradient of {failed} is not" if failed else ""
 
 
 @contextlib.contextmanager
