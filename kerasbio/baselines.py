@@ -64,24 +64,47 @@ def fit_regression(
     Returns:
         The fitted model, with `predict_proba(features)`, and the strength chosen.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    folds = min(FOLDS, *(len(np.unique(subjects[labels == k])) for k in np.unique(labels)))
-    if folds < 2:
+    folds = subject_folds(labels, subjects, seed)
+    if not folds:
         middle = strengths[len(strengths) // 2]
         return _regression(middle).fit(features, labels), middle
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     losses = np.zeros(len(strengths))
-    for fit, held in splitter.split(features, labels, subjects):
-        if len(np.unique(labels[fit])) < len(np.unique(labels)):
-            continue
+    for fit, held in folds:
         for k, strength in enumerate(strengths):
             model = _regression(strength).fit(features[fit], labels[fit])
             known = np.searchsorted(model.classes_, labels[held])
-            p = model.predict_proba(features[held])[np.arange(len(held)), known]
-            losses[k] -= np.log(np.maximum(p, 1e-12)).sum()
+            losses[k] += log_losses(model.predict_proba(features[held]), known).sum()
     best = strengths[int(np.argmin(losses))]
     return _regression(best).fit(features, labels), best
+
+
+def subject_folds(
+    labels: np.ndarray, subjects: np.ndarray, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return folds to choose by: no subject is in two, and every class is in each part to fit.
+
+    Args:
+        labels: `(cases,)` integers.
+        subjects: `(cases,)`, who each case is of.
+        seed: Seed of the folds.
+
+    Returns:
+        Indices to fit on and indices held out, of each fold; none where a class has one subject.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    names = np.unique(labels)
+    count = min(FOLDS, *(len(np.unique(subjects[labels == k])) for k in names))
+    if count < 2:
+        return []
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    folds = splitter.split(labels, labels, subjects)
+    return [(fit, held) for fit, held in folds if len(np.unique(labels[fit])) == len(names)]
+
+
+def log_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the negative logarithm of the probability `(cases,)` of each label."""
+    return -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12))
 
 
 def fit_oracle(causes: np.ndarray, labels: np.ndarray) -> Any:

@@ -18,6 +18,8 @@ class Cases(Protocol):
     `cases[i]` is a dict with an array for every name in `input_names`, an integer `label`, a
     `subject` and, where the generator knows it, the `cause` of the label as a vector.
     `labels` and `subjects` are arrays of length `len(cases)`, known without making any input.
+    Where `classes` is empty, labels are values to regress on. Cases that lie in memory may have a
+    method `take(name, indices)` that gives an input of many at once.
     """
 
     input_names: tuple[str, ...]
@@ -57,13 +59,16 @@ class Subset:
                 self._kept[position] = case
         return case
 
-    def stack(self, name: str) -> np.ndarray:
-        """Return `cases[i][name]` of all cases as one array `(len(self), ...)`."""
-        return np.stack([np.asarray(self[i][name]) for i in range(len(self))])
+    def stack(self, name: str, indices: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """Return `cases[i][name]` of all cases, or of those with these indices, as one array."""
+        chosen = np.arange(len(self)) if indices is None else np.asarray(indices)
+        if hasattr(self.cases, "take"):
+            return self.cases.take(name, self.indices[chosen])
+        return np.stack([np.asarray(self[int(i)][name]) for i in chosen])
 
 
 def split(cases: Cases, fractions: Sequence[float], seed: int) -> tuple[Subset, ...]:
-    """Split cases by subject, with each class in each part in proportion.
+    """Split cases by subject, with each class, or each range of values, in proportion.
 
     Args:
         cases: What to split. No subject is in two parts.
@@ -75,21 +80,21 @@ def split(cases: Cases, fractions: Sequence[float], seed: int) -> tuple[Subset, 
 
     Raises:
         ValueError: If the fractions do not sum to 1.
-        KerasbioError: If a class has fewer subjects than there are parts.
+        KerasbioError: If a class, or the whole, has fewer subjects than there are parts.
     """
     if abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"fractions must sum to 1. Received: fractions={tuple(fractions)}")
     random = np.random.default_rng(seed)
-    labels, subjects = np.asarray(cases.labels), np.asarray(cases.subjects)
-    names, first, members = np.unique(subjects, return_index=True, return_inverse=True)
+    _, first, members = np.unique(cases.subjects, return_index=True, return_inverse=True)
+    kinds = strata(cases)[first]
     parts: list[list[int]] = [[] for _ in fractions]
-    for label in np.unique(labels):
-        # A subject with cases of several classes counts once, for the class of its first case.
-        group = random.permutation(np.flatnonzero(labels[first] == label))
+    for kind in np.unique(kinds):
+        group = random.permutation(np.flatnonzero(kinds == kind))
         if len(group) < len(fractions):
+            what = f"class {cases.classes[kind]!r} has" if len(cases.classes) else "there are"
             raise KerasbioError(
-                f"class {cases.classes[label]!r} has {len(group)} subject(s); "
-                f"{len(fractions)} are needed to train, choose and test: add cases of it"
+                f"{what} {len(group)} subject(s); {len(fractions)} are needed to train, choose "
+                f"and test: add cases{' of it' if len(cases.classes) else ''}"
             )
         bounds = np.round(np.cumsum(fractions) * len(group)).astype(int)
         # Every part gets a subject of every class, however few there are.
@@ -99,6 +104,21 @@ def split(cases: Cases, fractions: Sequence[float], seed: int) -> tuple[Subset, 
         for part, chosen in enumerate(np.split(group, bounds[:-1])):
             parts[part].extend(chosen)
     return tuple(Subset(cases, np.flatnonzero(np.isin(members, part))) for part in parts)
+
+
+def strata(cases: Cases) -> np.ndarray:
+    """Return the stratum of each case `(cases,)`: its class, or the rank of its value in tenths.
+
+    All cases of a subject are of one stratum, that of its first case. A stratum of values holds
+    at least ten subjects, unless there are fewer.
+    """
+    subjects = np.asarray(cases.subjects)
+    _, first, members = np.unique(subjects, return_index=True, return_inverse=True)
+    labels = np.asarray(cases.labels)[first]
+    if not len(cases.classes):
+        count = min(10, max(1, len(labels) // 10))
+        labels = np.argsort(np.argsort(labels, kind="stable")) * count // len(labels)
+    return labels[members]
 
 
 def to_dataset(
@@ -125,27 +145,26 @@ def to_dataset(
 
     Returns:
         A data set of `(inputs, labels)`: inputs `(batch, ...)` float32, a dict of them where
-        there are several; labels `(batch,)` int64.
+        there are several; labels `(batch,)` int64, or float32 where they are values.
     """
     import tensorflow as tf
 
     names = cases.input_names
-    shapes = {name: np.shape(cases[0][name]) for name in names}
+    shapes = {name: cases.stack(name, [0]).shape[1:] for name in names}
+    kind = np.int64 if len(cases.classes) else np.float32
 
     def load(indices: np.ndarray, epoch: np.ndarray) -> list[np.ndarray]:
-        arrays = {name: [cases[int(i)][name] for i in indices] for name in names}
+        arrays = {name: cases.stack(name, indices).astype(np.float32) for name in names}
         if augment is not None:
             for position, index in enumerate(indices):
                 random = np.random.default_rng((seed or 0, int(epoch), int(index)))
                 for name in names:
                     arrays[name][position] = augment(arrays[name][position], random)
-        return [np.stack(arrays[name]).astype(np.float32) for name in names] + [
-            cases.labels[indices].astype(np.int64)
-        ]
+        return [*arrays.values(), cases.labels[indices].astype(kind)]
 
     def batch(indices: Any) -> Any:
         *inputs, labels = tf.numpy_function(
-            load, [indices, epoch], [tf.float32] * len(names) + [tf.int64]
+            load, [indices, epoch], [tf.float32] * len(names) + [tf.as_dtype(kind)]
         )
         for name, value in zip(names, inputs, strict=True):
             value.set_shape((None, *shapes[name]))
@@ -206,7 +225,7 @@ class Mapped:
 
 
 def limit(cases: Cases, count: int | None, seed: int) -> Cases:
-    """Return about `count` cases: whole subjects, with each class in proportion.
+    """Return about `count` cases: whole subjects, each class or range of values in proportion.
 
     Args:
         cases: What to choose from; returned as it is if it has no more than `count` cases.
@@ -220,11 +239,11 @@ def limit(cases: Cases, count: int | None, seed: int) -> Cases:
         return cases
     fraction = count / len(cases)
     random = np.random.default_rng(seed)
-    labels, subjects = np.asarray(cases.labels), np.asarray(cases.subjects)
-    names, first, members = np.unique(subjects, return_index=True, return_inverse=True)
+    _, first, members = np.unique(cases.subjects, return_index=True, return_inverse=True)
+    kinds = strata(cases)[first]
     chosen: list[int] = []
-    for label in np.unique(labels):
-        group = random.permutation(np.flatnonzero(labels[first] == label))
+    for kind in np.unique(kinds):
+        group = random.permutation(np.flatnonzero(kinds == kind))
         chosen.extend(group[: max(3, round(fraction * len(group)))])
     return Subset(cases, np.flatnonzero(np.isin(members, chosen)))
 

@@ -10,3 +10,6 @@ from kerasbio.metrics.classification import (
     expected_calibration_error as expected_calibration_error,
 )
 from kerasbio.metrics.classification import roc_curve as roc_curve
+from kerasbio.metrics.regression import coverage as coverage
+from kerasbio.metrics.regression import interval_radius as interval_radius
+from kerasbio.metrics.regression import regression_scores as regression_scores

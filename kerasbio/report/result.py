@@ -20,6 +20,11 @@ SCORES = {
     "expected_calibration_error": "Expected calibration error",
     "kernel_distance": "Kernel distance",
     "reward": "Mean reward",
+    "r2": "R²",
+    "mae": "Mean absolute error",
+    "rmse": "Root mean squared error",
+    **{f"coverage_{level}": f"Coverage of {level} % intervals" for level in (50, 80, 90, 95)},
+    "width_90": "Width of 90 % intervals",
 }
 
 

@@ -1,0 +1,134 @@
+"""Exports of models of tables, which take each column by its name, as it was measured."""
+
+import keyword
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasbio.datasets.tabular import TabularCases
+from kerasbio.export.saved_model import Signature, export_model
+from kerasbio.layers.prepare_table import PrepareTable
+
+
+class Regressand(NamedTuple):
+    """What the output of a regression means.
+
+    Attributes:
+        mean: By what the values were centred.
+        deviation: By what they were divided.
+        radius: Half width of the interval about a value.
+        level: How often the interval holds the truth.
+    """
+
+    mean: float
+    deviation: float
+    radius: float
+    level: float
+
+
+def export_table_model(
+    model: keras.Model,
+    directory: Path | str,
+    *,
+    table: TabularCases,
+    prepare: PrepareTable,
+    examples: Sequence[int],
+    values: Regressand | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Path:
+    """Export a model that takes raw columns: float32, nan where missing, or texts, empty there.
+
+    A classifier answers `probabilities`, and the raw head as the signature `logits`; a regression
+    answers `value` with the ends of its interval, `low` and `high`.
+
+    Args:
+        model: From features `(batch, features)` to logits, or to `(batch, 1)` standardized values.
+        directory: Where versions lie.
+        table: The table, for names of columns and classes.
+        prepare: From its columns to the features.
+        examples: Indices of cases for the gate.
+        values: What the output of a regression means; None for a classifier.
+        metadata: What else `kerasbio.json` says.
+
+    Returns:
+        The directory of the new version.
+
+    Raises:
+        KerasbioError: As `export_model`.
+    """
+    keys = input_keys(table.columns)
+    numeric = [keys[name] for name in table.numeric]
+    categorical = [keys[name] for name in table.categorical]
+
+    def outputs(inputs: Mapping[str, Any]) -> Any:
+        batch = tf.shape(next(iter(inputs.values())))[0]
+        numbers = [inputs[key] for key in numeric]
+        texts = [inputs[key] for key in categorical]
+        features = prepare(
+            tf.stack(numbers, axis=1) if numbers else tf.zeros((batch, 0)),
+            tf.stack(texts, axis=1) if texts else tf.fill((batch, 0), ""),
+        )
+        return tf.cast(model(features, training=False), tf.float32)
+
+    def logits(**inputs: Any) -> dict[str, Any]:
+        return {"logits": outputs(inputs)}
+
+    def probabilities(**inputs: Any) -> dict[str, Any]:
+        return {"probabilities": tf.nn.softmax(outputs(inputs))}
+
+    def value(**inputs: Any) -> dict[str, Any]:
+        assert values is not None
+        answer = outputs(inputs)[:, 0] * values.deviation + values.mean
+        return {"value": answer, "low": answer - values.radius, "high": answer + values.radius}
+
+    specs = {key: tf.TensorSpec((None,), tf.float32, name=key) for key in numeric}
+    specs |= {key: tf.TensorSpec((None,), tf.string, name=key) for key in categorical}
+    signatures = {"serving_default": Signature(probabilities if values is None else value, specs)}
+    if values is None:
+        signatures["logits"] = Signature(logits, specs)
+    described = {
+        **(metadata or {}),
+        "target": table.target,
+        "classes": list(table.classes),
+        "level": None if values is None else values.level,
+        "decimal": table.decimal,
+        "columns": [
+            {"column": name, "input": keys[name], "kind": kind}
+            for kind, names in (("number", table.numeric), ("category", table.categorical))
+            for name in names
+        ],
+    }
+    return export_model(model, directory, signatures, raw_inputs(table, examples), described)
+
+
+def raw_inputs(table: TabularCases, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
+    """Return cases as an exported model takes them: one array `(cases,)` for each input."""
+    keys, chosen = input_keys(table.columns), np.asarray(indices)
+    found: dict[str, np.ndarray] = {}
+    for place, name in enumerate(table.numeric):
+        found[keys[name]] = table.numbers[chosen, place]
+    for place, name in enumerate(table.categorical):
+        known = [*table.values[place], ""]
+        texts = [known[code].encode() for code in table.categories[chosen, place]]
+        found[keys[name]] = np.array(texts, object)
+    return found
+
+
+def input_keys(columns: Sequence[str]) -> dict[str, str]:
+    """Return a name for the input of each column: letters, digits and `_`, all different."""
+    keys: dict[str, str] = {}
+    for column in columns:
+        key = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_") or "column"
+        if key[0].isdigit() or keyword.iskeyword(key) or key == "self":
+            key = f"column_{key}"
+        number, free = 1, key
+        while free.lower() in {used.lower() for used in keys.values()}:
+            number += 1
+            free = f"{key}_{number}"
+        keys[column] = free
+    return keys
