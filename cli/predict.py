@@ -1,10 +1,10 @@
 """`kerasbio predict SAVED_MODEL INPUT...`."""
 
 import csv
-import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -20,17 +20,23 @@ from kerasbio.serving.versions import exports_of, versions
 @click.option(
     "--format",
     "form",
-    default="table",
-    show_default=True,
     type=click.Choice(["table", "csv", "json"]),
+    help="Default: a table, or what the name of --output ends in.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write csv or json to this file.")
-def predict(saved_model: Path, inputs: tuple[Path, ...], form: str, output: Path | None) -> None:
+def predict(
+    saved_model: Path, inputs: tuple[Path, ...], form: str | None, output: Path | None
+) -> None:
     """Predict on files with an exported model.
 
     SAVED_MODEL is a version (saved_models/NAME/1), the folder above it (its highest version
-    answers, as in TensorFlow Serving) or the folder of a run.
+    answers, as in TensorFlow Serving) or the folder of a run. Files are images, or one CSV or
+    Parquet table with the columns of the training in any order, whose rows are written with
+    their predictions.
     """
+    if form is None:
+        ends = output.suffix.lower() if output else ""
+        form = "table" if output is None else "json" if ends == ".json" else "csv"
     if output is not None and form == "table":
         raise click.UsageError("--output needs --format csv or --format json")
     if output is not None and output.exists():
@@ -40,18 +46,41 @@ def predict(saved_model: Path, inputs: tuple[Path, ...], form: str, output: Path
     path = find_version(saved_model)
 
     import_tensorflow()
-    from kerasbio.serving.predict import open_saved_model, predict_files
-
-    rows = predict_files(open_saved_model(path), list(inputs))
+    rows = _predict(path, inputs, whole=form != "table")
     if form == "table":
-        print_table(list(rows[0]), [[_cell(value) for value in row.values()] for row in rows])
+        found = list(rows)
+        print_table(list(found[0]), [[_cell(value) for value in row.values()] for row in found])
         return
-    text = json.dumps(rows, indent=2) + "\n" if form == "json" else _csv(rows)
+    write = _write_json if form == "json" else _write_csv
     if output is None:
-        click.echo(text, nl=False)
-    else:
-        output.write_text(text)
-        click.echo(f"{output}: {len(rows)} predictions of {path}")
+        write(rows, click.get_text_stream("stdout"))
+        return
+    try:
+        with output.open("x", encoding="utf-8", newline="") as file:
+            count = write(rows, file)
+    except BaseException:
+        # Half of the predictions must not pass for all.
+        output.unlink(missing_ok=True)
+        raise
+    click.echo(f"{output}: {count:,} predictions of {path}")
+
+
+def _predict(path: Path, inputs: tuple[Path, ...], whole: bool) -> Iterator[dict[str, Any]]:
+    """Yield what there is to show of each input, with the rows of a table if `whole`."""
+    from kerasbio.serving.predict import open_saved_model, predict_files
+    from kerasbio.serving.predict_table import open_table_model, predict_table, takes_table
+
+    if not takes_table(path):
+        yield from predict_files(open_saved_model(path), list(inputs))
+        return
+    if len(inputs) > 1:
+        raise click.UsageError("give one table at a time")
+    notes: list[str] = []
+    for row in predict_table(open_table_model(path), inputs[0], notes.append):
+        kind, number = row.where.split()
+        yield {**(row.cells if whole else {kind: number}), **row.predictions}
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def find_version(path: Path) -> Path:
@@ -76,9 +105,17 @@ def _cell(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def _write_json(rows: Iterator[dict[str, Any]], file: TextIO) -> int:
+    found = list(rows)
+    file.write(json.dumps(found, indent=2) + "\n")
+    return len(found)
+
+
+def _write_csv(rows: Iterator[dict[str, Any]], file: TextIO) -> int:
+    count = 0
+    for count, row in enumerate(rows, 1):
+        if count == 1:
+            writer = csv.DictWriter(file, list(row), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow(row)
+    return count

@@ -7,8 +7,15 @@ from kerasbio.recipes.adaptive_diagnostics import adaptive_diagnostics
 from kerasbio.recipes.gene_network import gene_network
 from kerasbio.recipes.image_diagnosis import image_diagnosis
 from kerasbio.recipes.image_synthesis import image_synthesis
+from kerasbio.recipes.tabular_diagnosis import tabular_diagnosis
 
-COMMANDS = (image_diagnosis, image_synthesis, gene_network, adaptive_diagnostics)
+COMMANDS = (
+    tabular_diagnosis,
+    image_diagnosis,
+    image_synthesis,
+    gene_network,
+    adaptive_diagnostics,
+)
 
 
 @click.group(cls=Group)

@@ -23,6 +23,13 @@ class Recipe(NamedTuple):
 
 RECIPES = (
     Recipe(
+        "tabular-diagnosis",
+        "Tell a diagnosis or a value from a table of measurements",
+        "multilayer perceptron",
+        "simulated patients of a ward; the Wisconsin table; your own CSV or Parquet",
+        "raw columns to probabilities, or to a value with its interval",
+    ),
+    Recipe(
         "image-diagnosis",
         "Name the finding on a chest radiograph, or the class of any image",
         "LeNet-5",

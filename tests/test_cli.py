@@ -112,7 +112,10 @@ def test_every_recipe_takes_the_shared_options():
         (["train", "image-diagnosis", "--sed", "1"], "--seed"),
         (["train", "image-diagnosis", "--schedule", "cosin"], "cosine"),
         (["predict"], "Missing argument"),
-        (["predict", "a", "b", "--output", "c"], "--output needs --format csv or --format json"),
+        (
+            ["predict", "a", "b", "--format", "table", "--output", "c"],
+            "--output needs --format csv or --format json",
+        ),
         (["train", "image-diagnosis", "--learning-rate", "nan"], "not a finite number"),
         (["train", "image-diagnosis", "--learning-rate", "inf"], "not a finite number"),
         (["train", "image-diagnosis", "--learning-rate", "0"], "not in the range"),

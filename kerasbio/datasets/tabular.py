@@ -79,6 +79,23 @@ class TabularCases:
         case |= {"label": self.labels[index], "subject": self.subjects[index]}
         return case if self.cause is None else {**case, "cause": self.cause[index]}
 
+    def subset(self, indices: np.ndarray) -> "TabularCases":
+        """Return the table of the cases with these indices."""
+        return TabularCases(
+            numeric=self.numeric,
+            numbers=self.numbers[indices],
+            categorical=self.categorical,
+            categories=self.categories[indices],
+            values=self.values,
+            target=self.target,
+            labels=self.labels[indices],
+            subjects=self.subjects[indices],
+            classes=self.classes,
+            cause=None if self.cause is None else self.cause[indices],
+            decimal=self.decimal,
+            notes=self.notes,
+        )
+
     def take(self, name: str, indices: Any) -> np.ndarray:
         """Return an input, or the cause, of the cases with these indices."""
         return getattr(self, name)[indices]

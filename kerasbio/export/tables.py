@@ -2,7 +2,7 @@
 
 import keyword
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,22 +75,10 @@ def export_table_model(
         )
         return tf.cast(model(features, training=False), tf.float32)
 
-    def logits(**inputs: Any) -> dict[str, Any]:
-        return {"logits": outputs(inputs)}
-
-    def probabilities(**inputs: Any) -> dict[str, Any]:
-        return {"probabilities": tf.nn.softmax(outputs(inputs))}
-
-    def value(**inputs: Any) -> dict[str, Any]:
-        assert values is not None
-        answer = outputs(inputs)[:, 0] * values.deviation + values.mean
-        return {"value": answer, "low": answer - values.radius, "high": answer + values.radius}
-
+    answers = _class_answers(outputs) if values is None else _value_answers(outputs, values)
     specs = {key: tf.TensorSpec((None,), tf.float32, name=key) for key in numeric}
     specs |= {key: tf.TensorSpec((None,), tf.string, name=key) for key in categorical}
-    signatures = {"serving_default": Signature(probabilities if values is None else value, specs)}
-    if values is None:
-        signatures["logits"] = Signature(logits, specs)
+    signatures = {name: Signature(answer, specs) for name, answer in answers.items()}
     described = {
         **(metadata or {}),
         "target": table.target,
@@ -104,6 +92,29 @@ def export_table_model(
         ],
     }
     return export_model(model, directory, signatures, raw_inputs(table, examples), described)
+
+
+#: From inputs by name to the head of the network.
+Outputs = Callable[[Mapping[str, Any]], Any]
+Answers = dict[str, Callable[..., dict[str, Any]]]
+
+
+def _class_answers(outputs: Outputs) -> Answers:
+    def logits(**inputs: Any) -> dict[str, Any]:
+        return {"logits": outputs(inputs)}
+
+    def probabilities(**inputs: Any) -> dict[str, Any]:
+        return {"probabilities": tf.nn.softmax(outputs(inputs))}
+
+    return {"serving_default": probabilities, "logits": logits}
+
+
+def _value_answers(outputs: Outputs, values: Regressand) -> Answers:
+    def value(**inputs: Any) -> dict[str, Any]:
+        found = outputs(inputs)[:, 0] * values.deviation + values.mean
+        return {"value": found, "low": found - values.radius, "high": found + values.radius}
+
+    return {"serving_default": value}
 
 
 def raw_inputs(table: TabularCases, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
@@ -122,13 +133,16 @@ def raw_inputs(table: TabularCases, indices: Sequence[int] | np.ndarray) -> dict
 def input_keys(columns: Sequence[str]) -> dict[str, str]:
     """Return a name for the input of each column: letters, digits and `_`, all different."""
     keys: dict[str, str] = {}
+    # TensorFlow takes names that differ in case alone for the same.
+    taken = set()
     for column in columns:
         key = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_") or "column"
         if key[0].isdigit() or keyword.iskeyword(key) or key == "self":
             key = f"column_{key}"
         number, free = 1, key
-        while free.lower() in {used.lower() for used in keys.values()}:
+        while free.lower() in taken:
             number += 1
             free = f"{key}_{number}"
+        taken.add(free.lower())
         keys[column] = free
     return keys

@@ -42,7 +42,7 @@ import urllib.request
 
 import numpy as np
 
-# One case that is made up: put your own values in its place.
+# One case as an example: put your own values in its place.
 inputs = {inputs}
 body = json.dumps({{"inputs": {{name: value.tolist() for name, value in inputs.items()}}}})
 with open("request.json", "w") as file:
@@ -140,10 +140,19 @@ def _made_up(example: Mapping[str, Any]) -> str:
     arrays = []
     for name, value in example.items():
         value = np.asarray(value)
+        if not value.ndim:
+            arrays.append(f'"{name}": np.array([{_literal(value.item())}])')
+            continue
         # An integer may be an index, of which 0 alone is sure to be there.
         make, kind = ("zeros", ', "int64"') if value.dtype.kind == "i" else ("ones", "")
         arrays.append(f'"{name}": np.{make}({(1, *value.shape)}{kind})')
     return "{" + ", ".join(arrays) + "}"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bytes):
+        value = value.decode()
+    return repr(value) if isinstance(value, str) or np.isfinite(value) else "np.nan"
 
 
 def _scores(scores: Mapping[str, Mapping[str, Score]], names: Mapping[str, str]) -> str:

@@ -37,18 +37,9 @@ def open_saved_model(path: Path | str) -> Served:
     Raises:
         KerasbioError: If it is no SavedModel, or does not take one image.
     """
-    import tensorflow as tf
-
     path = Path(path)
-    if not (path / "saved_model.pb").is_file():
-        raise KerasbioError(f"{path} is no SavedModel: give the folder that holds saved_model.pb")
-    try:
-        loaded = tf.saved_model.load(str(path))
-    except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else "unknown reason"
-        raise KerasbioError(f"{path} cannot be loaded ({first}): export it anew") from error
-    function = loaded.signatures.get("serving_default")
-    if function is None or "probabilities" not in function.structured_outputs:
+    loaded, function = load_version(path)
+    if "probabilities" not in function.structured_outputs:
         raise KerasbioError(f"{path} has no serving_default that answers probabilities")
     inputs = function.structured_input_signature[1]
     shapes = [spec.shape for spec in inputs.values()]
@@ -57,6 +48,27 @@ def open_saved_model(path: Path | str) -> Served:
     shape = tuple(shapes[0].as_list())
     classes = tuple(describe(path).get("classes") or ()) or None
     return Served(path, function, next(iter(inputs)), int(shape[-1]), shape, classes, loaded)
+
+
+def load_version(path: Path) -> tuple[Any, Any]:
+    """Load one version of an exported model, and return it with its `serving_default`.
+
+    Raises:
+        KerasbioError: If it is no SavedModel, or has no such signature.
+    """
+    import tensorflow as tf
+
+    if not (path / "saved_model.pb").is_file():
+        raise KerasbioError(f"{path} is no SavedModel: give the folder that holds saved_model.pb")
+    try:
+        loaded = tf.saved_model.load(str(path))
+    except Exception as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else "unknown reason"
+        raise KerasbioError(f"{path} cannot be loaded ({first}): export it anew") from error
+    function = loaded.signatures.get("serving_default")
+    if function is None:
+        raise KerasbioError(f"{path} has no serving_default: export it anew")
+    return loaded, function
 
 
 def predict_files(model: Served, files: Sequence[Path | str]) -> list[dict[str, Any]]:

@@ -1,0 +1,125 @@
+"""Evaluation of a network on a table, beside its baselines, and what each column is to it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from kerasbio.datasets.cases import Subset, limit
+from kerasbio.datasets.table_encoding import TableEncoding
+from kerasbio.datasets.tabular import TabularCases
+from kerasbio.metrics.bootstrap import Score
+from kerasbio.metrics.classification import auroc
+from kerasbio.metrics.regression import interval_radius, regression_scores
+from kerasbio.table_baselines import TableBaseline
+from kerasbio.training.comparison import NETWORK, ORACLE
+from kerasbio.training.evaluation import ClassifierComparison, compare_classifiers
+from kerasbio.training.importance import permutation_importance
+from kerasbio.training.regression import RegressionComparison, compare_regressors
+
+#: Cases that go through a network at once.
+BATCH = 4096
+#: Held-out cases on which the importance of columns is measured.
+MOST_TO_SHUFFLE = 5000
+
+
+class TableNetwork(NamedTuple):
+    """A network with what stands before and behind it.
+
+    Attributes:
+        model: From features to logits, or to `(batch, 1)` standardized values.
+        encoding: From the columns to the features.
+        values: The values of each categorical column.
+        scale: Mean and standard deviation of the values to regress on; None for a classifier.
+    """
+
+    model: keras.Model
+    encoding: TableEncoding
+    values: tuple[tuple[str, ...], ...]
+    scale: tuple[float, float] | None = None
+
+    def predict(self, numbers: np.ndarray, categories: np.ndarray) -> np.ndarray:
+        """Return probabilities `(cases, classes)`, or values `(cases,)`, of raw columns."""
+        parts = []
+        for start in range(0, len(numbers), BATCH):
+            part = slice(start, start + BATCH)
+            features = self.encoding.encode(numbers[part], categories[part], self.values)
+            outputs = self.model(features, training=False)
+            outputs = outputs if self.scale else keras.ops.softmax(outputs)
+            parts.append(keras.ops.convert_to_numpy(outputs))
+        found = np.concatenate(parts).astype(np.float64)
+        return found if self.scale is None else found[:, 0] * self.scale[1] + self.scale[0]
+
+
+def compare_on_table(
+    network: TableNetwork,
+    baselines: Mapping[str, TableBaseline],
+    validation: Subset,
+    test: Subset,
+    seed: int = 0,
+) -> ClassifierComparison | RegressionComparison:
+    """Score a network and its baselines on the same held-out cases of a table.
+
+    The intervals of a regression are as wide as the residuals ask for of cases that the model
+    was not fitted to: the network on those that chose its epoch, a baseline in cross-validation.
+
+    Args:
+        network: The network.
+        baselines: Baselines by name.
+        validation: Cases that the network was not fitted to.
+        test: Held-out cases, with their `cause` where the best possible score is known.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        The comparison.
+    """
+    raw = test.stack("numbers"), test.stack("categories")
+    found = {NETWORK: network.predict(*raw)}
+    found |= {name: baseline.predict(*raw) for name, baseline in baselines.items()}
+    if not test.classes:
+        radii = {NETWORK: interval_radius(validation.labels - _predict(network, validation))}
+        radii |= {n: interval_radius(b.residuals) for n, b in baselines.items()}
+        return compare_regressors(test.labels, test.subjects, found, radii, seed=seed)
+    if "cause" in test[0]:
+        chance = 1 / (1 + np.exp(-test.stack("cause")[:, 0]))
+        found[ORACLE] = np.stack([1 - chance, chance], axis=1)
+    return compare_classifiers(test.labels, test.subjects, found, test.classes, seed=seed)
+
+
+def importance_of_columns(
+    network: TableNetwork, table: TabularCases, test: Subset, seed: int = 0
+) -> dict[str, Score]:
+    """Return the permutation importance of columns: how far mean AUROC, or R², falls.
+
+    Args:
+        network: The network.
+        table: The table that `test` is of.
+        test: Held-out cases, of which a sample is taken where there are very many.
+        seed: Seed of the permutations.
+    """
+    chosen = limit(test, MOST_TO_SHUFFLE, seed)
+    if isinstance(chosen, Subset) and chosen is not test:
+        test = Subset(table, test.indices[chosen.indices])
+    labels = test.labels
+
+    def score(predictions: np.ndarray, weights: np.ndarray) -> Any:
+        if network.scale:
+            return regression_scores(labels, predictions, weights)["r2"]
+        kinds = range(len(test.classes)) if len(test.classes) > 2 else (1,)
+        areas = [auroc(labels == k, predictions[:, k], weights) for k in kinds if k in labels]
+        return np.stack(areas).mean(axis=0)
+
+    return permutation_importance(
+        network.predict,
+        test.stack("numbers"),
+        test.stack("categories"),
+        table.columns,
+        test.subjects,
+        score,
+        seed=seed,
+    )
+
+
+def _predict(network: TableNetwork, cases: Subset) -> np.ndarray:
+    return network.predict(cases.stack("numbers"), cases.stack("categories"))

@@ -1,0 +1,176 @@
+"""Where a recipe on a table begins and ends: its cases, and what it exports and reports."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kerasbio.errors import KerasbioError
+from kerasbio.recipes.options import CARRIED
+from kerasbio.recipes.results import SIMULATED, Interface, finish
+from kerasbio.training.options import RunOptions
+
+NAMES = {
+    "network": "multilayer perceptron",
+    "logistic_regression": "logistic regression",
+    "ridge_regression": "ridge regression",
+    "gradient_boosting": "gradient boosting",
+    "oracle": "oracle",
+}
+#: A class of a smaller share is called rare.
+RARE = 0.1
+#: Difference to the best baseline, at its worst, up to which a network is called no worse.
+NO_WORSE = 0.01
+
+
+def load_table(
+    options: RunOptions,
+    target: str | None,
+    subject: str | None,
+    task: str | None,
+    decimal: str | None,
+    difficulty: float,
+) -> tuple[Any, list[str]]:
+    """Return the table of a run, and what the user should know about it.
+
+    Args:
+        options: The options, with `samples` where there are no data of the user.
+        target: Column to tell, of a user's own file.
+        subject: Column of who a row is of.
+        task: `"classification"`, `"regression"` or None.
+        decimal: How numbers are written.
+        difficulty: Of the simulated table.
+
+    Raises:
+        KerasbioError: If the file is not as expected, or no target is named.
+    """
+    from kerasbio.datasets.cases import limit
+    from kerasbio.datasets.clinical_table import ClinicalTable
+    from kerasbio.datasets.table_files import read_tabular
+    from kerasbio.datasets.tabular import load_wisconsin
+
+    own = {"--target": target, "--subject": subject, "--task": task, "--decimal": decimal}
+    if options.data in (None, *CARRIED):
+        if given := [name for name, value in own.items() if value is not None]:
+            raise KerasbioError(f"{' and '.join(given)} go with --data FILE: leave them out")
+    if options.data is None:
+        table = ClinicalTable(options.samples or 1, difficulty=difficulty, seed=options.seed)
+        return table, [SIMULATED]
+    if options.data in CARRIED:
+        table = load_wisconsin()
+    elif target is None:
+        raise KerasbioError("--data FILE needs --target COLUMN: the column that is to be told")
+    else:
+        table = read_tabular(
+            options.data, target, subject=subject, task=task, decimal=decimal or ""
+        )
+    chosen = limit(table, options.samples, options.seed)
+    return (table if chosen is table else table.subset(chosen.indices)), [
+        *table.notes,
+        *_rare_classes(table),
+    ]
+
+
+def finish_table(
+    run: Any,
+    network: Any,
+    comparison: Any,
+    *,
+    table: Any,
+    test: Any,
+    spread: Sequence[Mapping[str, float]],
+    notes: Sequence[str],
+    **rest: Any,
+) -> None:
+    """Finish the run of a network on a table.
+
+    Args:
+        run: The `Run`.
+        network: The `TableNetwork`.
+        comparison: The comparison on held-out cases.
+        table: The table.
+        test: The held-out cases.
+        spread: The score of each predictor on several splits; one split has no spread.
+        notes: What the user should know.
+        **rest: As for `finish`.
+    """
+    import csv
+    import io
+
+    from kerasbio.export.tables import Regressand, export_table_model, input_keys, raw_inputs
+    from kerasbio.layers.prepare_table import PrepareTable
+    from kerasbio.metrics.regression import LEVELS
+    from kerasbio.report.classification import absence_notes, classification_sections
+    from kerasbio.report.result import score_label
+    from kerasbio.report.tabular import importance_section, regression_sections, repeats_section
+    from kerasbio.training.tables import importance_of_columns
+
+    importance = importance_of_columns(network, table, test, run.options.seed)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        [("column", "importance", "low", "high"), *((n, *s) for n, s in importance.items())]
+    )
+    run.write("importance.csv", text.getvalue())
+    label = score_label(comparison.monitor)
+    values, outputs = None, {}
+    if table.classes:
+        sections = classification_sections(comparison, NAMES)
+        notes = [*notes, *absence_notes(comparison)]
+        outputs["probabilities"] = f"float32 (batch, {len(table.classes)}), sum 1"
+    else:
+        sections = regression_sections(comparison, NAMES)
+        place = LEVELS.index(0.9)
+        values = Regressand(*network.scale, comparison.radii["network"][place], LEVELS[place])
+        outputs["value"] = f"float32 (batch,), {table.target}"
+        outputs |= {e: f"float32 (batch,), {e} end of the 90 % interval" for e in ("low", "high")}
+    sections.append(importance_section(importance, label, len(table.columns)))
+    if len(spread) > 1:
+        sections.append(repeats_section(spread, NAMES, label))
+
+    def export(directory: Path, metadata: Mapping[str, Any]) -> Path:
+        return export_table_model(
+            network.model,
+            directory,
+            table=table,
+            prepare=PrepareTable(network.encoding),
+            examples=test.indices[:3],
+            values=values,
+            metadata=metadata,
+        )
+
+    keys = input_keys(table.columns)
+    inputs = {keys[n]: f"float32 (batch,), {n}; NaN where missing" for n in table.numeric}
+    inputs |= {keys[n]: f"string (batch,), {n}; empty where missing" for n in table.categorical}
+    example = {name: found[0] for name, found in raw_inputs(table, test.indices[:1]).items()}
+    finish(
+        run,
+        network.model,
+        comparison,
+        export=export,
+        interface=Interface(
+            inputs, outputs, example, files="TABLE.csv", raw_head=bool(table.classes)
+        ),
+        sections=sections,
+        names=NAMES,
+        notes=[*notes, *_no_worse(comparison)],
+        **rest,
+    )
+
+
+def _rare_classes(table: Any) -> list[str]:
+    import numpy as np
+
+    if not table.classes:
+        return []
+    counts = np.bincount(table.labels)
+    return [
+        f"Class {table.classes[k]} has {counts[k]:,} of {counts.sum():,} cases: the most probable "
+        "class seldom names it; rank by its probability, or set a threshold on that."
+        for k in np.flatnonzero(counts < RARE * counts.sum())
+    ]
+
+
+def _no_worse(comparison: Any) -> list[str]:
+    if comparison.beats_baseline or not comparison.margin.low > -NO_WORSE:
+        return []
+    best = NAMES[comparison.best_baseline]
+    return [f"The network is not better than {best}, and not worse than it by {NO_WORSE} or more."]
