@@ -96,7 +96,12 @@ def finish_table(
     import csv
     import io
 
-    from kerasbio.export.tables import Regressand, export_table_model, input_keys, raw_inputs
+    from kerasbio.export.tables import (
+        Regressand,
+        example_inputs,
+        export_table_model,
+        input_keys,
+    )
     from kerasbio.layers.prepare_table import PrepareTable
     from kerasbio.metrics.regression import LEVELS
     from kerasbio.report.classification import absence_notes, classification_sections
@@ -132,7 +137,6 @@ def finish_table(
             directory,
             table=table,
             prepare=PrepareTable(network.encoding),
-            examples=test.indices[:3],
             values=values,
             metadata=metadata,
         )
@@ -140,7 +144,8 @@ def finish_table(
     keys = input_keys(table.columns)
     inputs = {keys[n]: f"float32 (batch,), {n}; NaN where missing" for n in table.numeric}
     inputs |= {keys[n]: f"string (batch,), {n}; empty where missing" for n in table.categorical}
-    example = {name: found[0] for name, found in raw_inputs(table, test.indices[:1]).items()}
+    examples = example_inputs(table, network.encoding)
+    example = {name: found[0] for name, found in examples.items()}
     finish(
         run,
         network.model,

@@ -112,7 +112,7 @@ class ClinicalTable(TabularCases):
             categorical=("sex",),
             categories=table["female"][:, None] == 0,
             values=[("female", "male")],
-            target="course",
+            target="outcome",
             labels=labels,
             subjects=np.array([f"P{i:06d}" for i in range(num_cases)]),
             classes=("stable", "worse"),

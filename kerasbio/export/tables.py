@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasbio.datasets.table_encoding import TableEncoding
 from kerasbio.datasets.tabular import TabularCases
 from kerasbio.export.saved_model import Signature, export_model
 from kerasbio.layers.prepare_table import PrepareTable
@@ -37,7 +38,6 @@ def export_table_model(
     *,
     table: TabularCases,
     prepare: PrepareTable,
-    examples: Sequence[int],
     values: Regressand | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -51,7 +51,6 @@ def export_table_model(
         directory: Where versions lie.
         table: The table, for names of columns and classes.
         prepare: From its columns to the features.
-        examples: Indices of cases for the gate.
         values: What the output of a regression means; None for a classifier.
         metadata: What else `kerasbio.json` says.
 
@@ -79,6 +78,7 @@ def export_table_model(
     specs = {key: tf.TensorSpec((None,), tf.float32, name=key) for key in numeric}
     specs |= {key: tf.TensorSpec((None,), tf.string, name=key) for key in categorical}
     signatures = {name: Signature(answer, specs) for name, answer in answers.items()}
+    examples = example_inputs(table, prepare.encoding)
     described = {
         **(metadata or {}),
         "target": table.target,
@@ -91,7 +91,7 @@ def export_table_model(
             for name in names
         ],
     }
-    return export_model(model, directory, signatures, raw_inputs(table, examples), described)
+    return export_model(model, directory, signatures, examples, described)
 
 
 #: From inputs by name to the head of the network.
@@ -117,16 +117,27 @@ def _value_answers(outputs: Outputs, values: Regressand) -> Answers:
     return {"serving_default": value}
 
 
-def raw_inputs(table: TabularCases, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-    """Return cases as an exported model takes them: one array `(cases,)` for each input."""
-    keys, chosen = input_keys(table.columns), np.asarray(indices)
+def example_inputs(table: TabularCases, encoding: TableEncoding) -> dict[str, np.ndarray]:
+    """Return three made-up cases as an exported model takes them; no one of the table is shown.
+
+    The first has medians and frequent values, the second nothing, the third larger numbers and
+    values that were never seen.
+
+    Args:
+        table: The table, for the names of its columns.
+        encoding: What was learned of its columns.
+
+    Returns:
+        One array `(3,)` for each input.
+    """
+    keys = input_keys(table.columns)
     found: dict[str, np.ndarray] = {}
-    for place, name in enumerate(table.numeric):
-        found[keys[name]] = table.numbers[chosen, place]
-    for place, name in enumerate(table.categorical):
-        known = [*table.values[place], ""]
-        texts = [known[code].encode() for code in table.categories[chosen, place]]
-        found[keys[name]] = np.array(texts, object)
+    for name, median, gain in zip(table.numeric, encoding.median, encoding.gain, strict=True):
+        more = median + 1 / gain if gain else median
+        found[keys[name]] = np.array([f"{median:.4g}", "nan", f"{more:.4g}"], np.float32)
+    for name, known in zip(table.categorical, encoding.values, strict=True):
+        texts = [known[0] if known else "", "", "a value that was never seen"]
+        found[keys[name]] = np.array([text.encode() for text in texts], object)
     return found
 
 

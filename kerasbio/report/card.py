@@ -59,6 +59,9 @@ curl -d @request.json http://localhost:8501/v1/models/{name}:predict
 ```
 """
 
+#: Inputs of a made-up case that stand in one line.
+MOST_IN_A_LINE = 3
+
 
 def write_model_card(
     path: Path,
@@ -141,18 +144,22 @@ def _made_up(example: Mapping[str, Any]) -> str:
     for name, value in example.items():
         value = np.asarray(value)
         if not value.ndim:
-            arrays.append(f'"{name}": np.array([{_literal(value.item())}])')
+            arrays.append(f'"{name}": np.array([{_literal(value)}])')
             continue
         # An integer may be an index, of which 0 alone is sure to be there.
         make, kind = ("zeros", ', "int64"') if value.dtype.kind == "i" else ("ones", "")
         arrays.append(f'"{name}": np.{make}({(1, *value.shape)}{kind})')
-    return "{" + ", ".join(arrays) + "}"
+    if len(arrays) <= MOST_IN_A_LINE:
+        return "{" + ", ".join(arrays) + "}"
+    return "{\n" + "".join(f"    {array},\n" for array in arrays) + "}"
 
 
-def _literal(value: Any) -> str:
-    if isinstance(value, bytes):
-        value = value.decode()
-    return repr(value) if isinstance(value, str) or np.isfinite(value) else "np.nan"
+def _literal(value: np.ndarray) -> str:
+    """Return a number or a text as Python writes it, a number of 32 bits in its own digits."""
+    if value.dtype.kind in "OSU":
+        text = value.item()
+        return repr(text.decode() if isinstance(text, bytes) else text)
+    return str(value) if np.isfinite(value) else "np.nan"
 
 
 def _scores(scores: Mapping[str, Mapping[str, Score]], names: Mapping[str, str]) -> str:

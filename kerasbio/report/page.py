@@ -20,6 +20,7 @@ GRIDS = {"figure": "figures", "pair": "figures pair", "tile": "tiles"}
 
 def format_score(score: Score, digits: int = 3, *, signed: bool = False) -> str:
     """Return `"0.931 (0.912–0.948)"`, or `"+0.11 (0.08 to 0.14)"` where `signed`."""
+    digits = _digits(score, digits)
     interval = format_interval(score, digits, signed=signed)
     return format_value(score.value, digits, signed=signed) + (f" ({interval})" if interval else "")
 
@@ -28,7 +29,7 @@ def format_value(value: float, digits: int = 3, *, signed: bool = False) -> str:
     """Return a number with a true minus sign, `"undefined"` where it is nan."""
     if math.isnan(value):
         return "undefined"
-    text = f"{value:+z.{digits}f}" if signed else f"{value:z.{digits}f}"
+    text = f"{value:+z,.{digits}f}" if signed else f"{value:z,.{digits}f}"
     return text.replace("-", "\N{MINUS SIGN}")
 
 
@@ -38,6 +39,15 @@ def format_interval(score: Score, digits: int = 3, *, signed: bool = False) -> s
         return ""
     between = " to " if signed or score.low < 0 else "\N{EN DASH}"
     return between.join(format_value(bound, digits) for bound in (score.low, score.high))
+
+
+def _digits(score: Score, digits: int) -> int:
+    """Return how many digits show a score of any unit: more where it is tiny, fewer where large."""
+    largest = max((abs(x) for x in score if math.isfinite(x)), default=0.0)
+    if not largest:
+        return digits
+    power = math.floor(math.log10(largest))
+    return max(0, digits - min(power + digits, 0) - max(power - 1, 0))
 
 
 class Page:
@@ -172,6 +182,7 @@ def _row(row: Sequence[Cell] | str, width: int) -> str:
 def _cell(cell: Cell) -> str:
     if not isinstance(cell, Score):
         return escape(str(cell))
-    value = f'<span class="value">{format_value(cell.value)}</span>'
-    interval = format_interval(cell)
+    digits = _digits(cell, 3)
+    value = f'<span class="value">{format_value(cell.value, digits)}</span>'
+    interval = format_interval(cell, digits)
     return f'{value} <span class="interval">{interval}</span>' if interval else value
