@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from kerasbio.callbacks import LearningRateSchedule as LearningRateSchedule
     from kerasbio.datasets.cases import split as split
     from kerasbio.datasets.cases import to_dataset as to_dataset
+    from kerasbio.datasets.clinical_table import ClinicalTable as ClinicalTable
     from kerasbio.datasets.gene_network import GeneNetwork as GeneNetwork
     from kerasbio.datasets.graph_files import read_graph as read_graph
     from kerasbio.datasets.image_folder import ImageFolder as ImageFolder
     from kerasbio.datasets.radiographs import Radiographs as Radiographs
+    from kerasbio.datasets.table_encoding import fit_encoding as fit_encoding
+    from kerasbio.datasets.table_files import read_tabular as read_tabular
+    from kerasbio.datasets.tabular import TabularCases as TabularCases
+    from kerasbio.datasets.tabular import load_wisconsin as load_wisconsin
     from kerasbio.environments.batched import CartPole as CartPole
     from kerasbio.environments.batched import DiagnosisEnvironment as DiagnosisEnvironment
     from kerasbio.environments.diagnosis import Workup as Workup
@@ -31,8 +36,10 @@ if TYPE_CHECKING:
     from kerasbio.export import export_node_classifier as export_node_classifier
     from kerasbio.export import export_policy as export_policy
     from kerasbio.export import export_regressor as export_regressor
+    from kerasbio.export import export_table_model as export_table_model
     from kerasbio.layers.adjacency import normalize_adjacency as normalize_adjacency
     from kerasbio.layers.prepare_images import PrepareImages as PrepareImages
+    from kerasbio.layers.prepare_table import PrepareTable as PrepareTable
     from kerasbio.metrics.bootstrap import bootstrap_by_subject as bootstrap_by_subject
     from kerasbio.metrics.classification import auroc as auroc
     from kerasbio.metrics.classification import classification_scores as classification_scores
@@ -40,6 +47,7 @@ if TYPE_CHECKING:
         expected_calibration_error as expected_calibration_error,
     )
     from kerasbio.metrics.kernel_distance import KernelDistance as KernelDistance
+    from kerasbio.metrics.regression import regression_scores as regression_scores
     from kerasbio.models.agent import build_q_network as build_q_network
     from kerasbio.models.cnn import build_lenet5 as build_lenet5
     from kerasbio.models.gan import build_dcgan_discriminator as build_dcgan_discriminator
@@ -51,12 +59,16 @@ if TYPE_CHECKING:
     from kerasbio.perceptron_rule import PerceptronTrainer as PerceptronTrainer
     from kerasbio.serving.predict import open_saved_model as open_saved_model
     from kerasbio.serving.predict import predict_files as predict_files
+    from kerasbio.serving.predict_table import open_table_model as open_table_model
+    from kerasbio.serving.predict_table import predict_table as predict_table
+    from kerasbio.training.importance import permutation_importance as permutation_importance
     from kerasbio.training.trainer import Trainer as Trainer
 
 _MODULES = {
     "AdversarialTrainer": "kerasbio.adversarial",
     "BatchNormalizationControl": "kerasbio.callbacks",
     "CartPole": "kerasbio.environments.batched",
+    "ClinicalTable": "kerasbio.datasets.clinical_table",
     "DQNTrainer": "kerasbio.agents.dqn",
     "DiagnosisEnvironment": "kerasbio.environments.batched",
     "GeneNetwork": "kerasbio.datasets.gene_network",
@@ -67,7 +79,9 @@ _MODULES = {
     "LearningRateSchedule": "kerasbio.callbacks",
     "PerceptronTrainer": "kerasbio.perceptron_rule",
     "PrepareImages": "kerasbio.layers.prepare_images",
+    "PrepareTable": "kerasbio.layers.prepare_table",
     "Radiographs": "kerasbio.datasets.radiographs",
+    "TabularCases": "kerasbio.datasets.tabular",
     "Trainer": "kerasbio.training.trainer",
     "Workup": "kerasbio.environments.diagnosis",
     "auroc": "kerasbio.metrics.classification",
@@ -87,11 +101,19 @@ _MODULES = {
     "export_node_classifier": "kerasbio.export",
     "export_policy": "kerasbio.export",
     "export_regressor": "kerasbio.export",
+    "export_table_model": "kerasbio.export",
+    "fit_encoding": "kerasbio.datasets.table_encoding",
+    "load_wisconsin": "kerasbio.datasets.tabular",
     "make_optimizer": "kerasbio.optimizers",
     "normalize_adjacency": "kerasbio.layers.adjacency",
     "open_saved_model": "kerasbio.serving.predict",
+    "open_table_model": "kerasbio.serving.predict_table",
+    "permutation_importance": "kerasbio.training.importance",
     "predict_files": "kerasbio.serving.predict",
+    "predict_table": "kerasbio.serving.predict_table",
     "read_graph": "kerasbio.datasets.graph_files",
+    "read_tabular": "kerasbio.datasets.table_files",
+    "regression_scores": "kerasbio.metrics.regression",
     "split": "kerasbio.datasets.cases",
     "step": "kerasbio.activations",
     "to_dataset": "kerasbio.datasets.cases",

@@ -219,6 +219,10 @@ def test_scores_are_written_as_a_reader_wants_them():
     nan = float("nan")
     assert format_score(Score(nan, nan, nan)) == "undefined"
     assert format_score(Score(0.5, nan, nan)) == "0.500"
+    # Of any unit: a difference that two digits would hide, an error of millions.
+    assert format_score(Score(-0.0004, -0.003, 0.0017), 2) == "0.000 (−0.003 to 0.002)"
+    assert format_score(Score(352134.1, 3e5, 4e5)) == "352,134 (300,000–400,000)"
+    assert format_score(Score(4.2e-7, 4e-7, 5e-7)) == "0.0000004 (0.0000004–0.0000005)"
 
 
 def test_labels_are_spread_and_keep_their_order():

@@ -1,0 +1,92 @@
+"""The baselines of a table: tuned by subject, on what they are good at."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import r2_score, roc_auc_score
+
+from kerasbio.datasets.table_encoding import fit_encoding
+from kerasbio.datasets.tabular import TabularCases, load_wisconsin
+from kerasbio.table_baselines import fit_table_baselines
+
+SEEN, HELD = np.arange(600), np.arange(600, 900)
+
+
+def make(labels, classes, columns, kinds=None, subjects=None):
+    random = np.random.default_rng(1)
+    columns = np.where(random.uniform(size=columns.shape) < 0.05, np.nan, columns)
+    return TabularCases(
+        numeric=[f"x{i}" for i in range(columns.shape[1])], numbers=columns,
+        categorical=["kind"] if kinds is not None else [],
+        categories=None if kinds is None else kinds[:, None],
+        values=[("a", "b", "c")] if kinds is not None else [],
+        target="y", labels=labels, classes=classes, subjects=subjects,
+    )  # fmt: skip
+
+
+def fit(table):
+    encoding = fit_encoding(table.numbers[SEEN], table.categories[SEEN], table.values)
+    found = fit_table_baselines(table, SEEN, encoding, seed=0)
+    held = table.numbers[HELD], table.categories[HELD]
+    return {name: (baseline, baseline.predict(*held)) for name, baseline in found.items()}
+
+
+def test_classes_each_in_its_way():
+    random = np.random.default_rng(0)
+    columns, kinds = random.normal(size=(900, 3)), random.integers(0, 3, 900)
+    linear = columns @ [2, -1, 0] + np.array([-1, 0, 1])[kinds]
+    table = make(
+        (linear + random.logistic(size=900) > 0).astype(int), ("no", "yes"), columns, kinds
+    )
+    found = fit(table)
+    assert set(found) == {"logistic_regression", "gradient_boosting"}
+    areas = {n: roc_auc_score(table.labels[HELD], p[:, 1]) for n, (_, p) in found.items()}
+    assert areas["logistic_regression"] > 0.85 and areas["gradient_boosting"] > 0.8
+    for baseline, probabilities in found.values():
+        assert probabilities.shape == (300, 2) and not len(baseline.residuals)
+        np.testing.assert_allclose(probabilities.sum(1), 1)
+    # What no line can tell, trees can.
+    table = make((columns[:, 0] * columns[:, 1] > 0).astype(int), ("no", "yes"), columns)
+    areas = {n: roc_auc_score(table.labels[HELD], p[:, 1]) for n, (_, p) in fit(table).items()}
+    assert areas["gradient_boosting"] > 0.9 > 0.65 > areas["logistic_regression"]
+
+
+def test_values_with_residuals_of_cases_that_were_not_seen():
+    random = np.random.default_rng(0)
+    columns = random.normal(size=(900, 3))
+    values = columns @ [3, -2, 0] + 50 + random.normal(size=900)
+    found = fit(make(values, (), columns))
+    assert set(found) == {"ridge_regression", "gradient_boosting"}
+    for baseline, predictions in found.values():
+        assert r2_score(values[HELD], predictions) > 0.75
+        held = values[HELD] - predictions
+        assert len(baseline.residuals) == len(SEEN)
+        assert np.abs(baseline.residuals).mean() == pytest.approx(np.abs(held).mean(), rel=0.2)
+
+
+def test_subjects_stay_together_in_the_folds():
+    """A label that is chance, of subjects with two like cases: to have seen one tells the other."""
+    random = np.random.default_rng(0)
+    twins = np.repeat(random.normal(size=(450, 4)), 2, axis=0)
+    labels = np.repeat(random.integers(0, 2, 450), 2)
+    table = make(labels, ("no", "yes"), twins, subjects=np.repeat(np.arange(450), 2))
+    areas = {n: roc_auc_score(labels[HELD], p[:, 1]) for n, (_, p) in fit(table).items()}
+    assert all(abs(area - 0.5) < 0.12 for area in areas.values())
+    chosen = {name: baseline.chosen for name, (baseline, _) in fit(table).items()}
+    assert chosen["gradient_boosting"].startswith("trees of at most 4 leaves")
+    assert int(chosen["gradient_boosting"].split()[-3]) < 30
+
+
+def test_one_subject_of_a_class_is_enough():
+    random = np.random.default_rng(0)
+    table = make((np.arange(900) == 5).astype(int), ("no", "yes"), random.normal(size=(900, 2)))
+    assert all(np.isfinite(p).all() for _, p in fit(table).values())
+
+
+def test_wisconsin_is_at_its_ceiling():
+    table = load_wisconsin()
+    order = np.random.default_rng(0).permutation(569)
+    seen, held = order[:400], order[400:]
+    encoding = fit_encoding(table.numbers[seen], table.categories[seen], ())
+    for baseline in fit_table_baselines(table, seen, encoding).values():
+        found = baseline.predict(table.numbers[held], table.categories[held])
+        assert roc_auc_score(table.labels[held], found[:, 1]) > 0.975
