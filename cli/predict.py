@@ -107,7 +107,7 @@ def _cell(value: Any) -> str:
 
 def _write_json(rows: Iterator[dict[str, Any]], file: TextIO) -> int:
     found = list(rows)
-    file.write(json.dumps(found, indent=2) + "\n")
+    file.write(json.dumps(found, indent=2, allow_nan=False) + "\n")
     return len(found)
 
 

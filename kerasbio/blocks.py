@@ -10,6 +10,7 @@ def dense_block(
     units: int,
     *,
     activation: str = "relu",
+    kernel_initializer: str = "glorot_uniform",
     batch_norm: bool = False,
     dropout: float = 0.0,
     name: str,
@@ -20,6 +21,7 @@ def dense_block(
         x: `(batch, features)`.
         units: Number of units.
         activation: Activation.
+        kernel_initializer: Initializer of the affine layer.
         batch_norm: Whether batch normalization comes before the activation.
         dropout: Share of the units that is dropped.
         name: Name of the affine layer, with which the names of the others begin.
@@ -27,7 +29,7 @@ def dense_block(
     Returns:
         `(batch, units)`.
     """
-    x = layers.Dense(units, name=name)(x)
+    x = layers.Dense(units, kernel_initializer=kernel_initializer, name=name)(x)
     if batch_norm:
         x = layers.BatchNormalization(name=f"{name}_norm")(x)
     x = layers.Activation(activation, name=f"{name}_activation")(x)

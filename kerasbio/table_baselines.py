@@ -1,27 +1,30 @@
 """What one would try before a network on a table: a linear model, and boosted trees."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerasbio.baselines import log_losses, subject_folds
-from kerasbio.datasets.cases import Subset, strata
+from kerasbio.datasets.cases import Subset, limit, strata
 from kerasbio.datasets.table_encoding import TableEncoding
 from kerasbio.datasets.tabular import TabularCases
 
 #: Inverse strengths of the L2 penalty of the linear model to choose from.
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-#: Largest numbers of leaves of a tree, and the most trees, to choose from.
+#: Largest numbers of leaves of a tree to choose from.
 LEAVES = (4, 16, 32)
-TREES = 600
+#: The most trees, how many of them may bring nothing before no more are grown, and how many are
+#: grown where there are no folds to choose by.
+MOST_TREES, PATIENCE, FEW_TREES = 4000, 50, 100
+#: Columns that trees see of a wide table: those that tell most by themselves.
+MOST_COLUMNS = 500
 #: Below so many cells threads cost more than they bring.
 FEW_CELLS = 200_000
 #: Cases on which to choose; the choice is then fitted to all.
 MOST_TO_CHOOSE = 20_000
-#: From numbers and categories to the features that a model takes.
-View = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,28 +44,20 @@ class TableBaseline:
     residuals: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True)
-class _Candidate:
-    """A setting to choose, of which a staged model tries one to `stages` trees at once."""
-
-    name: str
-    make: Callable[[int], Any]
-    stages: int = 1
-
-
 def fit_table_baselines(
     table: TabularCases, seen: np.ndarray, encoding: TableEncoding, seed: int = 0
 ) -> dict[str, TableBaseline]:
     """Fit a linear model and boosted trees, all their settings chosen by cross-validation.
 
     Logistic regression, or ridge regression of values, sees the features that the network sees,
-    standardized; gradient boosting on histograms ([Ke et al., LightGBM,
+    standardized. Gradient boosting on histograms ([Ke et al., LightGBM,
     2017](https://papers.nips.cc/paper/6907), as scikit-learn has it) sees the raw numbers, what is
-    missing, and the categories.
+    missing, and the values that the network tells apart; a tree is added until the cases that were
+    held out no longer gain.
 
     Args:
         table: The cases.
-        seen: Indices of those to fit on, with every class among them.
+        seen: Indices of those to fit on.
         encoding: The network's encoding of the table.
         seed: Seed of the folds and of the trees.
 
@@ -71,110 +66,183 @@ def fit_table_baselines(
     """
     from threadpoolctl import threadpool_limits
 
-    training = Subset(table, seen)
     classify = bool(table.classes)
+    training = Subset(table, seen)
+    labels, classes = training.labels, len(table.classes)
+    few, folds = _choose_folds(training, seed)
+    slots = encoding.slots(training.stack("categories"), table.values)
+    numbers = training.stack("numbers")
+    categorical = np.arange(numbers.shape[1] + slots.shape[1]) >= numbers.shape[1]
 
-    def features(numbers: np.ndarray, categories: np.ndarray) -> np.ndarray:
-        return encoding.encode(numbers, categories, table.values)
-
-    def columns(numbers: np.ndarray, categories: np.ndarray) -> np.ndarray:
-        slots = encoding.slots(categories, table.values).astype(np.float32)
-        return np.concatenate([numbers, np.where(slots < 0, np.float32(np.nan), slots)], axis=1)
-
-    linear = "logistic_regression" if classify else "ridge_regression"
-    plans = {
-        linear: (_linear_candidates(classify), features),
-        "gradient_boosting": (_tree_candidates(classify, table, seed), columns),
+    linear = _Linear(classify)
+    trees = _Trees(classify, categorical, seed)
+    views: dict[str, tuple[Any, Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
+        "logistic_regression" if classify else "ridge_regression": (linear, encoding.encode),
+        "gradient_boosting": (trees, _raw_columns),
     }
-    few = len(seen) * len(table.columns) < FEW_CELLS
-    with threadpool_limits(1 if few else None, user_api="openmp"):
-        return {name: _tune(training, *plan, seed) for name, plan in plans.items()}
+    found = {}
+    limits = 1 if numbers.size + slots.size < FEW_CELLS else None
+    with threadpool_limits(limits, user_api="openmp"):
+        for name, (kind, view) in views.items():
+            features = view(numbers, slots)
+            setting = kind.choose(features[few], labels[few], folds)
+            model = kind.fit(setting, features, labels)
+            residuals = [np.empty(0)]
+            if not classify:
+                x, y = features[few], labels[few]
+                residuals += [y[b] - kind.fit(setting, x[a], y[a]).predict(x[b]) for a, b in folds]
+
+            def predict(numbers, categories, model=model, view=view):
+                answer = _answer(model, view(numbers, encoding.slots(categories, table.values)))
+                return _spread(answer, model, classes) if classify else answer
+
+            chosen = kind.describe(setting) + ("" if folds else ", not tuned: too few subjects")
+            found[name] = TableBaseline(predict, chosen, np.concatenate(residuals))
+    return found
 
 
-def _linear_candidates(classify: bool) -> list[_Candidate]:
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+class _Linear:
+    """Logistic or ridge regression; a setting is the inverse strength of its penalty."""
 
-    def make(strength: float) -> Callable[[int], Any]:
-        if classify:
-            return lambda _: make_pipeline(
-                StandardScaler(), LogisticRegression(C=strength, max_iter=300, tol=1e-3)
-            )
-        return lambda _: make_pipeline(StandardScaler(), Ridge(alpha=1 / strength))
+    def __init__(self, classify: bool):
+        self.classify = classify
 
-    return [_Candidate(f"L2 penalty of inverse strength {c:g}", make(c)) for c in STRENGTHS]
+    def fit(self, strength: float, features: np.ndarray, labels: np.ndarray) -> Any:
+        from sklearn.linear_model import LogisticRegression, Ridge
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        if self.classify:
+            model = LogisticRegression(C=strength, max_iter=300, tol=1e-3)
+        else:
+            model = Ridge(alpha=1 / strength)
+        return make_pipeline(StandardScaler(), model).fit(features, labels)
+
+    def choose(self, features: np.ndarray, labels: np.ndarray, folds: Folds) -> float:
+        losses = np.zeros(len(STRENGTHS))
+        for fit, held in folds:
+            for place, strength in enumerate(STRENGTHS):
+                model = self.fit(strength, features[fit], labels[fit])
+                losses[place] += _losses(model, features[held], labels[held]).sum()
+        return STRENGTHS[int(np.argmin(losses))] if len(folds) else 0.1
+
+    def describe(self, strength: float) -> str:
+        return f"L2 penalty of inverse strength {strength:g}"
 
 
-def _tree_candidates(classify: bool, table: TabularCases, seed: int) -> list[_Candidate]:
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+class _Trees:
+    """Gradient boosting; a setting is the most leaves of a tree, and the number of trees."""
 
-    kind = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
-    categorical = [False] * len(table.numeric) + [True] * len(table.categorical)
+    def __init__(self, classify: bool, categorical: np.ndarray, seed: int):
+        self.classify = classify
+        self.categorical = categorical
+        self.seed = seed
 
-    def make(leaves: int) -> Callable[[int], Any]:
-        return lambda trees: kind(
+    def fit(
+        self,
+        setting: tuple[int, int],
+        features: np.ndarray,
+        labels: np.ndarray,
+        held: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> Any:
+        """Return a fitted model; with cases `held` it grows until they no longer gain."""
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import FunctionTransformer
+
+        kind = HistGradientBoostingClassifier if self.classify else HistGradientBoostingRegressor
+        leaves, trees = setting
+        columns = _columns_to_see(features, labels, self.classify)
+        model = kind(
             max_iter=trees,
             max_leaf_nodes=leaves,
-            categorical_features=categorical,
-            early_stopping=False,
-            random_state=seed,
+            categorical_features=self.categorical[columns],
+            early_stopping=held is not None,
+            n_iter_no_change=PATIENCE,
+            tol=0,
+            random_state=self.seed,
         )
+        given = {} if held is None else {"X_val": held[0][:, columns], "y_val": held[1]}
+        model.fit(features[:, columns], labels, **given)
+        return make_pipeline(FunctionTransformer(lambda x: x[:, columns]), model)
 
-    return [
-        _Candidate(f"trees of at most {leaves} leaves", make(leaves), TREES) for leaves in LEAVES
-    ]
+    def choose(self, features: np.ndarray, labels: np.ndarray, folds: Folds) -> tuple[int, int]:
+        if not len(folds):
+            return LEAVES[0], FEW_TREES
+        losses, settings = [], []
+        for leaves in LEAVES:
+            best = []
+            for fit, held in folds:
+                pair = features[held], labels[held]
+                model = self.fit((leaves, MOST_TREES), features[fit], labels[fit], pair)[-1]
+                # Scores are losses turned round, the first of them before any tree.
+                best.append((-np.max(model.validation_score_), np.argmax(model.validation_score_)))
+            losses.append(np.average([b[0] for b in best], weights=[len(h) for _, h in folds]))
+            settings.append((leaves, max(1, round(float(np.mean([b[1] for b in best]))))))
+        return settings[int(np.argmin(losses))]
 
-
-def _tune(
-    training: Subset, candidates: Sequence[_Candidate], view: View, seed: int
-) -> TableBaseline:
-    """Choose a candidate and its number of trees, and fit it to all cases."""
-    labels, classify = training.labels, bool(training.classes)
-    features = view(training.stack("numbers"), training.stack("categories"))
-    few = np.arange(len(labels))
-    if len(few) > MOST_TO_CHOOSE:
-        few = np.random.default_rng(seed).choice(few, MOST_TO_CHOOSE, replace=False)
-    kinds = labels[few] if classify else strata(Subset(training, few))
-    folds = [(few[a], few[b]) for a, b in subject_folds(kinds, training.subjects[few], seed)]
-    losses = [np.zeros(c.stages) for c in candidates]
-    for fit, held in folds:
-        for candidate, loss in zip(candidates, losses, strict=True):
-            model = candidate.make(candidate.stages).fit(features[fit], labels[fit])
-            for stage, answer in enumerate(_stages(model, features[held], classify)):
-                loss[stage] += _losses(answer, labels[held], classify).sum()
-    # Without folds to choose by, the middle one.
-    place = int(np.argmin([loss.min() for loss in losses])) if folds else len(candidates) // 2
-    candidate = candidates[place]
-    trees = int(np.argmin(losses[place])) + 1 if folds else candidate.stages // 3 + 1
-    model = candidate.make(trees).fit(features, labels)
-    residuals = np.empty(0)
-    if not classify:
-        parts = [
-            labels[b] - candidate.make(trees).fit(features[a], labels[a]).predict(features[b])
-            for a, b in folds
-        ]
-        residuals = np.concatenate([residuals, *parts])
-
-    def predict(numbers: np.ndarray, categories: np.ndarray) -> np.ndarray:
-        return _answer(model, view(numbers, categories), classify)
-
-    chosen = candidate.name + (f", {trees} of them" if candidate.stages > 1 else "")
-    return TableBaseline(predict, chosen, residuals)
+    def describe(self, setting: tuple[int, int]) -> str:
+        return f"{setting[1]:,} trees of at most {setting[0]} leaves"
 
 
-def _answer(model: Any, features: np.ndarray, classify: bool) -> np.ndarray:
-    return model.predict_proba(features) if classify else model.predict(features)
+def _choose_folds(training: Subset, seed: int) -> tuple[np.ndarray, Folds]:
+    """Return the cases to choose on, and folds among them.
+
+    Cases of a class with one subject are in the part to fit of every fold, so that each fold
+    knows all classes.
+    """
+    chosen = limit(training, MOST_TO_CHOOSE, seed)
+    few = chosen.indices if isinstance(chosen, Subset) and chosen is not training else None
+    few = np.arange(len(training)) if few is None else few
+    part = Subset(training, few)
+    kinds = strata(part)
+    lone = [k for k in np.unique(kinds) if len(np.unique(part.subjects[kinds == k])) < 2]
+    alone = np.isin(kinds, lone)
+    rest = np.flatnonzero(~alone)
+    if not len(rest):
+        return few, []
+    folds = subject_folds(kinds[rest], part.subjects[rest], seed)
+    extra = np.flatnonzero(alone)
+    return few, [(np.concatenate([rest[a], extra]), rest[b]) for a, b in folds]
 
 
-def _stages(model: Any, features: np.ndarray, classify: bool) -> Iterator[np.ndarray]:
-    if classify and hasattr(model, "staged_predict_proba"):
-        yield from model.staged_predict_proba(features)
-    elif hasattr(model, "staged_predict"):
-        yield from model.staged_predict(features)
-    else:
-        yield _answer(model, features, classify)
+def _raw_columns(numbers: np.ndarray, slots: np.ndarray) -> np.ndarray:
+    places = np.where(slots < 0, np.float32(np.nan), slots.astype(np.float32))
+    return np.concatenate([numbers, places], axis=1, dtype=np.float32)
 
 
-def _losses(answer: np.ndarray, labels: np.ndarray, classify: bool) -> np.ndarray:
-    return log_losses(answer, labels) if classify else np.square(answer - labels)
+def _columns_to_see(features: np.ndarray, labels: np.ndarray, classify: bool) -> np.ndarray:
+    """Return the columns that hold something, and of very many those that tell most alone."""
+    from sklearn.feature_selection import f_classif, f_regression
+
+    finite = np.isfinite(features)
+    columns = np.flatnonzero(finite.any(axis=0))
+    if len(columns) <= MOST_COLUMNS:
+        return columns
+    known = np.where(finite, features, np.nan)[:, columns]
+    filled = np.where(np.isnan(known), np.nanmean(known, axis=0), known)
+    varied = np.ptp(filled, axis=0) > 0
+    strength = np.zeros(len(columns))
+    score = f_classif if classify else f_regression
+    with np.errstate(divide="ignore", invalid="ignore"):
+        strength[varied] = np.nan_to_num(score(filled[:, varied], labels)[0])
+    return np.sort(columns[np.argsort(-strength, kind="stable")[:MOST_COLUMNS]])
+
+
+def _answer(model: Any, features: np.ndarray) -> np.ndarray:
+    predict = getattr(model, "predict_proba", None)
+    return model.predict(features) if predict is None else predict(features)
+
+
+def _spread(probabilities: np.ndarray, model: Any, classes: int) -> np.ndarray:
+    """Return probabilities of all classes, 0 of those that the model has not seen."""
+    found = np.zeros((len(probabilities), classes))
+    found[:, model.classes_] = probabilities
+    return found
+
+
+def _losses(model: Any, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    answer = _answer(model, features)
+    if answer.ndim == 1:
+        return np.square(answer - labels)
+    return log_losses(answer, np.searchsorted(model.classes_, labels))

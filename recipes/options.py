@@ -25,8 +25,6 @@ class Finite(click.FloatRange):
         return number
 
 
-#: What --data takes beside paths: tables that come with scikit-learn.
-CARRIED = ("wisconsin",)
 COUNT = click.IntRange(min=1)
 POSITIVE = Finite(min=0, min_open=True)
 CLIPS = ("clip_norm", "clip_variable_norm", "clip_value")
@@ -94,7 +92,7 @@ def training_options(recipe: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError(
                 "give at most one of --clip-norm, --clip-variable-norm and --clip-value"
             )
-        if values["data"] not in (None, *CARRIED):
+        if values["data"] is not None:
             values["data"] = os.path.abspath(values["data"])
         known = {name: value for name, value in values.items() if name in shared}
         options = RunOptions(**known, extra=own, given=given)

@@ -1,11 +1,11 @@
 """Where a recipe on a table begins and ends: its cases, and what it exports and reports."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerasbio.errors import KerasbioError
-from kerasbio.recipes.options import CARRIED
 from kerasbio.recipes.results import SIMULATED, Interface, finish
 from kerasbio.training.options import RunOptions
 
@@ -16,8 +16,12 @@ NAMES = {
     "gradient_boosting": "gradient boosting",
     "oracle": "oracle",
 }
+#: What --data takes beside paths: the table that comes with scikit-learn.
+CARRIED = "wisconsin"
 #: A class of a smaller share is called rare.
 RARE = 0.1
+#: How often the interval of an exported regression is to hold the truth.
+INTERVAL = 0.9
 #: Difference to the best baseline, at its worst, up to which a network is called no worse.
 NO_WORSE = 0.01
 
@@ -29,8 +33,8 @@ def load_table(
     task: str | None,
     decimal: str | None,
     difficulty: float,
-) -> tuple[Any, list[str]]:
-    """Return the table of a run, and what the user should know about it.
+) -> tuple[Any, str, list[str]]:
+    """Return the table of a run, what it is, and what the user should know about it.
 
     Args:
         options: The options, with `samples` where there are no data of the user.
@@ -49,25 +53,29 @@ def load_table(
     from kerasbio.datasets.tabular import load_wisconsin
 
     own = {"--target": target, "--subject": subject, "--task": task, "--decimal": decimal}
-    if options.data in (None, *CARRIED):
+    path = Path(options.data) if options.data else None
+    carried = path is not None and path.name == CARRIED and not path.exists()
+    if path is None or carried:
         if given := [name for name, value in own.items() if value is not None]:
             raise KerasbioError(f"{' and '.join(given)} go with --data FILE: leave them out")
-    if options.data is None:
+    if path is None:
         table = ClinicalTable(options.samples or 1, difficulty=difficulty, seed=options.seed)
-        return table, [SIMULATED]
-    if options.data in CARRIED:
-        table = load_wisconsin()
+        return table, "simulated patients of a ward", [SIMULATED]
+    notes = []
+    if "difficulty" in options.given:
+        notes.append("--difficulty is passed over: it is of the simulated table.")
+    if carried:
+        table, source = load_wisconsin(), "the Wisconsin table of breast masses"
     elif target is None:
         raise KerasbioError("--data FILE needs --target COLUMN: the column that is to be told")
     else:
-        table = read_tabular(
-            options.data, target, subject=subject, task=task, decimal=decimal or ""
-        )
+        table = read_tabular(path, target, subject=subject, task=task, decimal=decimal or "")
+        source = str(path)
     chosen = limit(table, options.samples, options.seed)
-    return (table if chosen is table else table.subset(chosen.indices)), [
-        *table.notes,
-        *_rare_classes(table),
-    ]
+    notes += table.notes
+    if chosen is not table:
+        table = table.subset(chosen.indices)
+    return table, source, [*notes, *_rare_classes(table)]
 
 
 def finish_table(
@@ -103,7 +111,6 @@ def finish_table(
         input_keys,
     )
     from kerasbio.layers.prepare_table import PrepareTable
-    from kerasbio.metrics.regression import LEVELS
     from kerasbio.report.classification import absence_notes, classification_sections
     from kerasbio.report.result import score_label
     from kerasbio.report.tabular import importance_section, regression_sections, repeats_section
@@ -123,10 +130,15 @@ def finish_table(
         outputs["probabilities"] = f"float32 (batch, {len(table.classes)}), sum 1"
     else:
         sections = regression_sections(comparison, NAMES)
-        place = LEVELS.index(0.9)
-        values = Regressand(*network.scale, comparison.radii["network"][place], LEVELS[place])
+        radii = dict(zip(comparison.levels, comparison.radii["network"].tolist(), strict=True))
+        # Few residuals know no wide interval.
+        known = [level for level in radii if level <= INTERVAL and math.isfinite(radii[level])]
+        level = max(known, default=None)
+        values = Regressand(*network.scale, radii.get(level), level)
         outputs["value"] = f"float32 (batch,), {table.target}"
-        outputs |= {e: f"float32 (batch,), {e} end of the 90 % interval" for e in ("low", "high")}
+        if level:
+            of = f"end of the {level:.0%} interval"
+            outputs |= {end: f"float32 (batch,), {end} {of}" for end in ("low", "high")}
     sections.append(importance_section(importance, label, len(table.columns)))
     if len(spread) > 1:
         sections.append(repeats_section(spread, NAMES, label))

@@ -10,7 +10,7 @@ from kerasbio.training.options import RunOptions
 #: Cases up to which several splits are the default, and how many those are.
 SMALL_TABLE, SPLITS = 5_000, 5
 #: Updates that a training is to have, within these bounds of its epochs.
-UPDATES, FEWEST_EPOCHS, MOST_EPOCHS = 8_000, 10, 40
+UPDATES, FEWEST_EPOCHS, MOST_EPOCHS = 8_000, 10, 60
 
 #: Shares of the subjects to train, to choose the epoch, and to test.
 PARTS = (0.6, 0.15, 0.25)
@@ -47,7 +47,11 @@ class Outcome(NamedTuple):
     type=click.Choice([".", ","]),
     help="Mark before decimals; the other one parts thousands. Default: plain numbers, 1234.5.",
 )
-@click.option("--repeats", type=COUNT, help="Random splits. Default: 5 up to 5,000 cases, else 1.")
+@click.option(
+    "--repeats",
+    type=COUNT,
+    help="Random splits, each within --minutes. Default: 5 up to 5,000 cases, else 1.",
+)
 @click.option("--width", default=256, show_default=True, type=COUNT, help="Units of a layer.")
 @click.option(
     "--depth", default=2, show_default=True, type=click.IntRange(0, 64), help="Hidden layers."
@@ -81,6 +85,8 @@ def tabular_diagnosis(
     By default on simulated patients of a ward; with --data wisconsin on 569 aspirates of breast
     masses; with --data FILE --target COLUMN on your own CSV or Parquet table, one row per case.
     """
+    import dataclasses
+
     import numpy as np
 
     from kerasbio.datasets.cases import fingerprint, split
@@ -96,20 +102,23 @@ def tabular_diagnosis(
     seed_everything(options.seed)
 
     # Data: raw columns; how they become features is learned anew from each training part.
-    table, known = load_table(options, target, subject, task, decimal, difficulty)
+    table, source, known = load_table(options, target, subject, task, decimal, difficulty)
     parts = split(table, PARTS, options.seed)
     count = len(parts[0])
     batch = options.batch_size or (32 if count < 2_000 else 128 if count < 100_000 else 512)
+    if options.batch_size is None and options.batch_norm and count % batch == 1:
+        # A last batch of one case has no variance.
+        batch -= 1
     epochs = int(np.clip(UPDATES * batch // count, FEWEST_EPOCHS, MOST_EPOCHS))
     options = options.with_defaults(batch_size=batch, epochs=epochs)
     once = options.is_smoke or options.minutes or len(table) > SMALL_TABLE
     repeats = repeats or (1 if once else SPLITS)
+    options = dataclasses.replace(options, extra={**options.extra, "repeats": repeats})
     people = [len(np.unique(part.subjects)) for part in parts]
     what = f"{len(table.classes)} classes" if table.classes else "values"
     data = (
-        f"{options.data or 'simulated patients of a ward'}, {len(table.columns):,} columns, {what} "
-        f"of {table.target}: {people[0]:,} subjects to train, {people[1]:,} to choose the epoch, "
-        f"{people[2]:,} to test"
+        f"{source}, {len(table.columns):,} columns, {what} of {table.target}: {people[0]:,} "
+        f"subjects to train, {people[1]:,} to choose the epoch, {people[2]:,} to test"
     )
 
     origin = fingerprint(table, table.numbers, table.categories)
@@ -182,13 +191,13 @@ def train_on_split(run: Any, table: Any, parts: Any, seed: int) -> Outcome:
     keras.utils.set_random_seed(seed)
     shape = {name: options.extra[name] for name in ("width", "depth", "dropout", "residual")}
     model = build_mlp(
-        (encoding.width,), len(classes) or 1, activation="silu",
+        (encoding.width,), len(classes) or 1, activation="silu", kernel_initializer="he_normal",
         batch_norm=bool(options.batch_norm), **shape,
     )  # fmt: skip
     if classes:
         # From the first update on, a class is as probable as it is frequent.
-        shares = np.bincount(labels, minlength=len(classes)) / len(labels)
-        model.get_layer("outputs").bias.assign(np.log(shares))
+        counts = np.bincount(labels, minlength=len(classes)) + 1
+        model.get_layer("outputs").bias.assign(np.log(counts / counts.sum()))
     model.compile(
         make_optimizer(options.optimizer, options.learning_rate, weight_decay=WEIGHT_DECAY),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -11,24 +11,30 @@ from kerasbio.training.importance import permutation_importance
 COLUMNS = ("light", "unused", "heavy", "kind", "idle")
 
 
+#: A category of two values has two features.
+GROUPS = dict(zip(COLUMNS, ([0], [1], [2], [3, 4], [5]), strict=True))
+
+
 def table(cases=400, seed=0):
     random = np.random.default_rng(seed)
-    numbers = random.normal(size=(cases, 3)).astype(np.float32)
-    return numbers, random.integers(0, 2, (cases, 2)).astype(np.int32)
+    numbers = random.normal(size=(cases, 3))
+    kind, idle = random.integers(0, 2, (2, cases))
+    return np.column_stack([numbers, kind, 1 - kind, idle]).astype(np.float32)
 
 
-def linear(numbers, categories):
-    return numbers[:, 0] + 3 * numbers[:, 2] + 1.5 * categories[:, 0]
+def linear(features):
+    # Features of one column that no longer belong together would count.
+    torn = 100 * (features[:, 3] + features[:, 4] - 1)
+    return features[:, 0] + 3 * features[:, 2] + 1.5 * features[:, 3] + torn
 
 
 def measure(predict=linear, cases=400, **changes):
-    numbers, categories = table(cases)
-    values = linear(numbers, categories)
+    features = table(cases)
+    values = linear(features)
     given = {
         "predict": predict,
-        "numbers": numbers,
-        "categories": categories,
-        "columns": COLUMNS,
+        "features": features,
+        "groups": GROUPS,
         "subjects": np.arange(cases) // 2,
         "score": lambda p, weights: regression_scores(values, p, weights)["r2"],
         "repeats": 100,
@@ -54,10 +60,9 @@ def test_the_importance_is_that_of_scikit_learn_but_for_the_shuffles():
     model = LinearRegression().fit(inputs, values)
     known = reference(model, inputs, values, n_repeats=20, random_state=0)
     found = permutation_importance(
-        lambda numbers, categories: model.predict(numbers),
+        model.predict,
         inputs,
-        np.zeros((300, 0), np.int32),
-        "abcd",
+        {name: [place] for place, name in enumerate("abcd")},
         np.arange(300),
         lambda p, weights: regression_scores(values, p, weights)["r2"],
         permutations=20,
@@ -68,26 +73,25 @@ def test_the_importance_is_that_of_scikit_learn_but_for_the_shuffles():
         assert found[name].value == pytest.approx(known.importances_mean[column], abs=noise)
 
 
-def test_a_missing_value_is_shuffled_along_and_the_inputs_stay_as_they_are():
-    numbers, categories = table()
-    numbers[::4, 0] = np.nan
-    kept = numbers.copy()
+def test_a_missing_value_is_shuffled_along_and_the_features_stay_as_they_are():
+    features = table()
+    features[::4, 0] = np.nan
+    kept = features.copy()
     seen = []
 
-    def predict(numbers, categories):
-        seen.append(np.isnan(numbers[:, 0]))
+    def predict(features):
+        seen.append(np.isnan(features[:, 0]))
         return np.where(seen[-1], 0.9, 0.1)
 
     found = permutation_importance(
         predict,
-        numbers,
-        categories,
-        COLUMNS,
+        features,
+        GROUPS,
         np.arange(400),
         lambda p, weights: auroc(np.isnan(kept[:, 0]), p, weights),
         repeats=50,
     )
-    np.testing.assert_array_equal(numbers, kept)
+    np.testing.assert_array_equal(features, kept)
     assert {int(missing.sum()) for missing in seen} == {100}
     assert found["light"].value == pytest.approx(0.5, abs=0.1)
     assert all(found[name] == (0, 0, 0) for name in COLUMNS[1:])
@@ -104,15 +108,15 @@ def test_a_wide_table_costs_one_prediction_per_column_and_measures_the_largest()
     numbers = random.normal(size=(cases, width)).astype(np.float32)
     values, calls = 2 * numbers[:, 7] + numbers[:, 300], []
 
-    def predict(numbers, categories):
+    def predict(numbers):
         calls.append(1)
         return 2 * numbers[:, 7] + numbers[:, 300]
 
     def score(p, weights):
         return regression_scores(values, p, weights)["r2"]
 
-    given = [predict, numbers, np.zeros((cases, 0), np.int32), [f"g{i}" for i in range(width)]]
-    given += [np.arange(cases), score]
+    groups = {f"g{place}": [place] for place in range(width)}
+    given = [predict, numbers, groups, np.arange(cases), score]
     found = permutation_importance(*given, permutations=4, shown=5, repeats=50)
     assert len(calls) == 1 + width + 4 * 5
     assert list(found)[:2] == ["g7", "g300"] and len(found) == 5
@@ -130,12 +134,10 @@ def test_what_is_undefined_comes_last():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"columns": COLUMNS[1:]}, "columns must be 5 different names. Received: 4"),
-        ({"columns": ("a",) * 5}, "5, 1 of them different"),
-        ({"categories": np.zeros((3, 2))}, r"shapes \(400, 3\) and \(3, 2\)"),
-        ({"numbers": np.zeros(400)}, r"\(400, columns\)"),
-        ({"permutations": 0}, "at least 1. Received: 0"),
-        ({"shown": 0}, "at least 1. Received: 0"),
+        ({"features": np.zeros((3, 2))}, r"\(400, width\).*shape \(3, 2\)"),
+        ({"features": np.zeros(400)}, r"shape \(400,\)"),
+        ({"permutations": 0}, "permutations=0"),
+        ({"shown": 0}, "shown=0"),
     ],
 )
 def test_wrong_arguments_are_named(change, message):

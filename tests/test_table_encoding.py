@@ -23,6 +23,8 @@ def table():
     numbers[5, 0] = 1e30
     codes = np.stack([random.integers(0, 3, 400), random.integers(-1, 2, 400)], axis=1)
     codes[:2, 0] = 3
+    codes[2:60, 0] = 0
+    codes[60:100, 0] = 1
     labels = random.integers(0, 2, 400)
     return TabularCases(
         numeric=list("wxyz"), numbers=numbers, categorical=["kind", "state"], categories=codes,
@@ -33,6 +35,10 @@ def table():
 @pytest.fixture(scope="module")
 def encoding(table):
     return fit_encoding(table.numbers, table.categories, table.values)
+
+
+def features_of(encoding, table):
+    return encoding.encode(table.numbers, encoding.slots(table.categories, table.values))
 
 
 def raw(table):
@@ -46,7 +52,7 @@ def test_features_by_hand(table, encoding):
     assert encoding.values == (("a", "b", "c"), ("Größe", "ok"))
     assert encoding.others == (True, False)
     assert encoding.lacking == (False, True, False, False, False, True)
-    features = encoding.encode(table.numbers, table.categories, table.values)
+    features = features_of(encoding, table)
     assert features.shape == (400, encoding.width) == (400, 4 + 3 + 1 + 2 + 2)
     quarter, middle, three = np.nanquantile(table.numbers[:, 1], (0.25, 0.5, 0.75))
     scaled = (np.nan_to_num(table.numbers[:, 1], nan=middle) - middle) / (three - quarter)
@@ -59,7 +65,7 @@ def test_features_by_hand(table, encoding):
 
 
 def test_graph_and_numpy_agree(table, encoding):
-    features = encoding.encode(table.numbers, table.categories, table.values)
+    features = features_of(encoding, table)
     layer = PrepareTable(encoding)
     np.testing.assert_allclose(layer(*raw(table)), features, atol=1e-6)
     twin = PrepareTable.from_config(layer.get_config())
@@ -81,10 +87,28 @@ def test_texts_as_a_client_may_send_them(encoding):
     np.testing.assert_array_equal(lacking, [[1, 0], [1, 0], [1, 1], [1, 1], [1, 0], [1, 0]])
 
 
+def test_blanks_are_those_of_python(encoding):
+    blanks = [chr(i) for i in range(0x3100) if chr(i).isspace()]
+    sent = tf.constant([[f"{blank}b{blank}", blank] for blank in blanks])
+    found = PrepareTable(encoding)(tf.zeros((len(blanks), 4)), sent).numpy()
+    assert (found[:, 4 + encoding.values[0].index("b")] == 1).all() and (found[:, -1] == 1).all()
+
+
+def test_features_of_a_column_are_together(table, encoding):
+    assert encoding.groups() == [[0], [1, 10], [2], [3], [4, 5, 6, 7], [8, 9, 11]]
+    before = features_of(encoding, table)
+    for place, group in enumerate(encoding.groups()[4:]):
+        other = table.categories.copy()
+        other[:, place] = np.roll(other[:, place], 1)
+        after = encoding.encode(table.numbers, encoding.slots(other, table.values))
+        changed = np.flatnonzero((before != after).any(axis=0))
+        assert set(changed) == set(group)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_missing(encoding, bad):
     numbers = np.full((1, 4), bad, np.float32)
-    features = encoding.encode(numbers, np.full((1, 2), -1), VALUES)
+    features = encoding.encode(numbers, np.full((1, 2), -1))
     np.testing.assert_array_equal(
         PrepareTable(encoding)(numbers, tf.constant([["", ""]])), features
     )
@@ -97,7 +121,7 @@ def test_columns_that_training_cases_lack(table):
     numbers[:, 3] = np.nan
     encoding = fit_encoding(numbers, np.full((400, 2), -1), table.values)
     assert encoding.values == ((), ()) and encoding.lacking[3:] == (True, True, True)
-    features = encoding.encode(table.numbers, table.categories, table.values)
+    features = features_of(encoding, table)
     assert np.isfinite(features).all() and (features[:, 3] == 0).all()
     np.testing.assert_allclose(PrepareTable(encoding)(*raw(table)), features, atol=1e-6)
 
@@ -114,7 +138,7 @@ def test_batches_are_the_features_of_the_cases(table, encoding):
     cases = EncodedCases(table, encoding)
     part = Subset(cases, [3, 1, 4, 1, 5])
     ((features, labels),) = to_dataset(part, 8)
-    whole = encoding.encode(table.numbers, table.categories, table.values)
+    whole = features_of(encoding, table)
     np.testing.assert_array_equal(features, whole[[3, 1, 4, 1, 5]])
     np.testing.assert_array_equal(labels, table.labels[[3, 1, 4, 1, 5]])
     assert labels.dtype == tf.int64

@@ -82,7 +82,9 @@ def test_quotes_spaces_blank_lines_and_lines_within_cells(write):
     file = write(text)
     cases = read_tabular(file, "outcome")
     assert cases.classes == ("T cell,\nnaïve", "b") and cases.numbers.tolist() == [[1], [2]]
-    assert [chunk.lines for chunk in iterate_chunks(file)] == [["line 4", "line 7"]]
+    # What is blank is no row, though separators alone are one without any value.
+    assert [chunk.lines for chunk in iterate_chunks(file)] == [["line 4", "line 6", "line 7"]]
+    assert cases.notes == ("1 row is left out, without 'outcome'.",)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,15 @@ def test_files_that_are_not_there(tmp_path):
     refused(tmp_path, f"{tmp_path} cannot be read (Is a directory)")
 
 
+@pytest.mark.parametrize("start", [0, 1])
+def test_the_row_numbers_of_pandas_are_passed_over(write, start):
+    count = table_chunks.ROWS + 5
+    rows = [f"{start + i},{i * i},{'ab'[i % 2]}" for i in range(count)]
+    cases = read_tabular(write("\n".join([",age,outcome", *rows])), "outcome")
+    assert cases.columns == ("age",) and len(cases) == count
+    refused(write("\n".join([",age,outcome", *rows[::-1]])), "column 1 has no name")
+
+
 def test_trailing_separators_of_a_spreadsheet_are_passed_over(write):
     lines = [line + ",," for line in TEXT.split()]
     assert check(read_tabular(write("\n".join(lines)), "outcome"))
@@ -131,7 +142,7 @@ def test_columns_that_options_name(write):
 def test_subjects(write):
     text = "who,age,outcome\n007,1,a\n7,2,b\n007,4,a\n"
     cases = read_tabular(write(text), "outcome", subject="who")
-    assert cases.subjects.tolist() == ["007", "7", "007"] and cases.columns == ("age",)
+    assert cases.subjects.tolist() == [0, 1, 0] and cases.columns == ("age",)
     file = write(text.replace("\n7,", "\nNA,"))
     refused(file, "line 3, column 'who': the subject is missing", subject="who")
 
@@ -315,7 +326,7 @@ def test_rows_without_target_are_left_out_and_told(write):
     rows = [("1", "p", "a"), ("2", "p", ""), ("3", "p", "b"), ("4", "q", "NA")]
     text = "\n".join(["x,y,who,outcome", *(f"{x},{y},{x},{t}" for x, y, t in rows)])
     cases = read_tabular(write(text.replace("4,q,4", "4,q,")), "outcome", subject="who")
-    assert cases.numbers.tolist() == [[1], [3]] and cases.subjects.tolist() == ["1", "3"]
+    assert cases.numbers.tolist() == [[1], [3]] and cases.subjects.tolist() == [0, 1]
     # Among the rows that are kept, it is the same.
     assert cases.notes == (
         "2 rows are left out, without 'outcome'.",
@@ -435,7 +446,7 @@ def test_types_of_parquet(tmp_path):
     np.testing.assert_array_equal(cases.numbers, np.float32(expected))
     assert cases.categorical == ("text", "flag", "day", "bytes")
     assert cases.values[1] == ("False", "True") and cases.values[2][0].startswith("2020-01-01")
-    assert cases.subjects.tolist() == [str(2**60), str(2**60 + 1), str(2**60)]
+    assert cases.subjects.tolist() == [0, 1, 0]
     assert cases.classes == ("0", "1") and cases.notes[:2] == (
         "column 'half': 1 cell is no number and counts as missing: 'inf' in row 3.",
         "column 'none' is left out: it is empty throughout.",
@@ -456,3 +467,11 @@ def test_wrong_parquet(tmp_path, monkeypatch):
     refused(tmp_path / "absent.parquet", "cannot be read as Parquet (", "absent.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     refused(file, 'pip install "kerasbio[data]"')
+
+
+def test_a_number_of_parquet_is_no_text_for_decimal_to_read(tmp_path):
+    values = [6.096, 3.158, *range(20)]
+    columns = {"age": [f"{i * i},5" for i in range(22)], "outcome": values}
+    cases = read_tabular(parquet(tmp_path / "t.parquet", columns), "outcome", decimal=",")
+    np.testing.assert_allclose(cases.labels, values, rtol=1e-6)
+    assert cases.numbers[3] == 9.5

@@ -109,16 +109,21 @@ def split(cases: Cases, fractions: Sequence[float], seed: int) -> tuple[Subset, 
 def strata(cases: Cases) -> np.ndarray:
     """Return the stratum of each case `(cases,)`: its class, or the rank of its value in tenths.
 
-    All cases of a subject are of one stratum, that of its first case. A stratum of values holds
-    at least ten subjects, unless there are fewer.
+    All cases of a subject are of one stratum: of its classes that which the fewest subjects have,
+    or the rank of its first value. A stratum of values holds at least ten subjects, unless there
+    are fewer.
     """
-    subjects = np.asarray(cases.subjects)
-    _, first, members = np.unique(subjects, return_index=True, return_inverse=True)
-    labels = np.asarray(cases.labels)[first]
+    _, first, members = np.unique(cases.subjects, return_index=True, return_inverse=True)
+    labels = np.asarray(cases.labels)
     if not len(cases.classes):
-        count = min(10, max(1, len(labels) // 10))
-        labels = np.argsort(np.argsort(labels, kind="stable")) * count // len(labels)
-    return labels[members]
+        values = labels[first]
+        count = min(10, max(1, len(values) // 10))
+        return (np.argsort(np.argsort(values, kind="stable")) * count // len(values))[members]
+    pairs = np.unique(np.stack([members, labels], axis=1), axis=0)
+    rarity = np.argsort(np.argsort(np.bincount(pairs[:, 1]), kind="stable"))
+    rarest = np.full(len(first), len(rarity))
+    np.minimum.at(rarest, members, rarity[labels])
+    return np.argsort(rarity)[rarest][members]
 
 
 def to_dataset(

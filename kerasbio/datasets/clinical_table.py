@@ -53,11 +53,11 @@ RECORDED = {
 }
 #: Share of temperatures and of platelets that nobody took. Neither bears on the risk, so that the
 #: best possible score is the same with all of them.
-MISSING = 0.1
+SHARE_MISSING = 0.1
 #: mg/day of the drug that 1 mL/min of filtration clears.
 CLEARANCE = 10.0
-#: Logit of the risk at a median patient, and how steeply it rises with the burden.
-BASE, SLOPE = -1.2, 1.6
+#: Logit of the risk without any burden, and how steeply it rises with that.
+BASE, SLOPE = -1.6, 1.6
 CAUSES = ("logit",)
 
 
@@ -105,7 +105,7 @@ class ClinicalTable(TabularCases):
         logit = BASE + SLOPE / difficulty * burden(table)
         labels = (drawn["fate"] < 1 / (1 + np.exp(-logit))).astype(np.int64)
         for name in ("temperature", "platelets"):
-            table[name] = np.where(drawn[f"{name}_missing"] < MISSING, np.nan, table[name])
+            table[name] = np.where(drawn[f"{name}_missing"] < SHARE_MISSING, np.nan, table[name])
         super().__init__(
             numeric=tuple(RECORDED),
             numbers=np.stack([table[name] for name in RECORDED], axis=1),
@@ -167,7 +167,7 @@ def filtration(creatinine: np.ndarray, age: np.ndarray, female: np.ndarray) -> n
 def burden(table: dict[str, np.ndarray]) -> np.ndarray:
     """Return how far the derived quantities of patients are from what they should be.
 
-    About 0 for a median patient, in logits of the risk once multiplied by `SLOPE`.
+    A quantity that may be off to either side counts by its square, less the mean of that.
     """
     t = table
     lack = 4 - t["albumin"]
@@ -186,7 +186,7 @@ def burden(table: dict[str, np.ndarray]) -> np.ndarray:
         + 0.7 * _either_side(sodium)
         + 0.4 * _either_side(potassium)
         + 0.96 * np.maximum(gap, 0)
-        + 0.8 * anions * gap
+        + 1.2 * np.maximum(anions, 0) * np.maximum(gap, 0)
         + 0.5 * shock
         + 0.3 * (t["age"] - 62) / 15
     )

@@ -1,9 +1,11 @@
 """The rows of a CSV or Parquet file, in chunks."""
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from kerasbio.datasets.cells import MISSING, Cells
 from kerasbio.datasets.tables import check_unique, find_delimiter, iterate_rows, no_name, quoted
@@ -30,14 +32,18 @@ class Chunk(NamedTuple):
     lines: list[str]
 
 
-def iterate_chunks(file: Path, texts: Collection[str] = ()) -> Iterator[Chunk]:
+def iterate_chunks(
+    file: Path, as_text: Callable[[str], bool] = lambda name: False
+) -> Iterator[Chunk]:
     """Yield the rows of a CSV or Parquet file in chunks that fit in memory.
 
-    Empty lines of a CSV file are passed over, and so is a column without a name or content.
+    Empty lines of a CSV file are passed over, and so is a column without a name that is empty, or
+    that is the first and counts the rows from 0 or 1, as pandas writes it.
 
     Args:
         file: The file.
-        texts: Columns of Parquet to give as texts even if they are numeric, such as identifiers.
+        as_text: Function of a name that says which columns of Parquet to give as texts even if
+            they are numeric, such as identifiers.
 
     Yields:
         The chunks, at least one, each with at least one row.
@@ -45,13 +51,30 @@ def iterate_chunks(file: Path, texts: Collection[str] = ()) -> Iterator[Chunk]:
     Raises:
         KerasbioError: If the file is no such table; names file, and line or column.
     """
-    read = _read_parquet(file, texts) if is_parquet(file) else _read_csv(file)
+    read = _read_parquet(file, as_text) if is_parquet(file) else _read_csv(file)
+    rows = 0
     for names, cells, lines in read:
         for position, (name, column) in enumerate(zip(names, cells, strict=True)):
-            if not name and any(cell not in MISSING for cell in column):
+            counts = position == 0 and _counts_from(column, rows)
+            if not name and not counts and not _is_empty(column):
                 raise no_name(file, position)
+        rows += len(lines)
         named = [position for position, name in enumerate(names) if name]
         yield Chunk([names[k] for k in named], [cells[k] for k in named], lines)
+
+
+def _is_empty(column: Cells) -> bool:
+    if isinstance(column, np.ndarray):
+        return bool(np.isnan(column).all())
+    return MISSING.issuperset(column)
+
+
+def _counts_from(column: Cells, rows: int) -> bool:
+    """Return whether a column goes on counting rows, after those before, from 0 or 1."""
+    for start in (rows, rows + 1):
+        if all(str(cell) == str(start + place) for place, cell in enumerate(column)):
+            return True
+    return False
 
 
 def is_parquet(file: Path) -> bool:
@@ -80,7 +103,7 @@ def _read_csv(file: Path) -> Iterator[Part]:
         )
 
 
-def _read_parquet(file: Path, texts: Collection[str]) -> Iterator[Part]:
+def _read_parquet(file: Path, as_text: Callable[[str], bool]) -> Iterator[Part]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -96,7 +119,7 @@ def _read_parquet(file: Path, texts: Collection[str]) -> Iterator[Part]:
             first = 1
             for batch in content.iter_batches(_chunk_rows(file, names)):
                 cells = [
-                    _from_arrow(f"{file}, column {quoted(name)}", column, name in texts)
+                    _from_arrow(f"{file}, column {quoted(name)}", column, as_text(name))
                     for name, column in zip(names, batch.columns, strict=True)
                 ]
                 lines = [f"row {first + row}" for row in range(batch.num_rows)]
@@ -107,6 +130,15 @@ def _read_parquet(file: Path, texts: Collection[str]) -> Iterator[Part]:
         raise KerasbioError(
             f"{file} cannot be read as Parquet ({what}): write it anew, or as CSV"
         ) from None
+
+
+def numeric_columns(file: Path) -> list[str]:
+    """Return the names of the columns of a Parquet file that are numbers; none of a CSV file."""
+    if not is_parquet(file):
+        return []
+    first = next(iterate_chunks(file))
+    pairs = zip(first.columns, first.cells, strict=True)
+    return [name for name, cells in pairs if isinstance(cells, np.ndarray)]
 
 
 def _from_arrow(where: str, column: Any, as_text: bool) -> Cells:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasbio.datasets.cells import MISSING, parse_numbers
-from kerasbio.datasets.table_chunks import is_parquet, iterate_chunks
+from kerasbio.datasets.table_chunks import is_parquet, iterate_chunks, numeric_columns
 from kerasbio.datasets.table_columns import Column, Target, Values, why_useless
 from kerasbio.datasets.tables import find_delimiter, quoted
 from kerasbio.datasets.tabular import TabularCases
@@ -100,8 +100,10 @@ def _learn_columns(
 ) -> tuple[dict[str, Column], Target]:
     """Read the file once, and return what is learned of the inputs, and of the target."""
     columns: dict[str, Column] = {}
-    answer = Target(f"{file}, column {quoted(target)}", decimal)
-    for chunk in iterate_chunks(file, (target,)):
+    # What Parquet holds as a number is written in no way, though its text names a class.
+    plain = target in numeric_columns(file)
+    answer = Target(f"{file}, column {quoted(target)}", "" if plain else decimal)
+    for chunk in iterate_chunks(file, lambda name: name == target):
         if not columns:
             _check_option(file, chunk.columns, "--target", target)
             if subject is not None:
@@ -152,10 +154,10 @@ def _fill(
     numbers = np.empty((count, len(numeric)), np.float32)
     categories = np.empty((count, len(categorical)), np.int32)
     values = [Values() for _ in categorical]
-    # Each subject is in memory once, however many its rows.
-    names: dict[str, str] = {}
-    subjects: list[str] = []
-    for chunk in iterate_chunks(file, () if subject is None else (subject,)):
+    # A subject is told from others by its number, in the order in which they come.
+    numbered: dict[str, int] = {}
+    subjects = np.empty(count, np.int64)
+    for chunk in iterate_chunks(file, lambda name: name == subject):
         rows = kept[read : read + len(chunk.lines)]
         read += len(chunk.lines)
         cells = dict(zip(chunk.columns, chunk.cells, strict=True))
@@ -178,11 +180,12 @@ def _fill(
                         f"{file}, {line}, column {quoted(subject)}: the subject is missing: say "
                         "who each row is of"
                     )
-                subjects.append(names.setdefault(name, name))
+            chosen = itertools.compress(cells[subject], rows)
+            subjects[part] = [numbered.setdefault(name, len(numbered)) for name in chosen]
     if read != len(kept):
         raise KerasbioError(f"{file} changed while it was read: start again once it is complete")
     known = [values[place].sort(categories[:, place]) for place in range(len(categorical))]
-    return _Inputs(numbers, categories, known, None if subject is None else np.array(subjects))
+    return _Inputs(numbers, categories, known, None if subject is None else subjects)
 
 
 def _keep(array: np.ndarray, places: list[int]) -> np.ndarray:

@@ -62,7 +62,10 @@ def read_table(file: Path, known: Collection[str], needed: Collection[str]) -> T
                 f"first line must hold {','.join(needed)}, separated by commas"
             )
     check_unique(file, columns)
-    lines, rows = zip(*numbered, strict=True)
+    filled = [(line, cells) for line, cells in numbered if any(cells)]
+    if not filled:
+        raise _no_row(file)
+    lines, rows = zip(*filled, strict=True)
     return Table(file, columns, list(rows), list(lines))
 
 
@@ -85,7 +88,8 @@ def iterate_rows(file: Path, delimiter: str = ",") -> Iterator[tuple[int, list[s
     try:
         for raw in reader:
             line, cells = reader.line_num, list(map(str.strip, raw))
-            if not any(cells):
+            # A row of separators alone is one whose cells are all empty.
+            if not any(cells) and (not width or len(cells) < 2):
                 continue
             if width and len(cells) != width:
                 raise KerasbioError(
@@ -101,7 +105,11 @@ def iterate_rows(file: Path, delimiter: str = ",") -> Iterator[tuple[int, list[s
     if not width:
         raise KerasbioError(f"{file} is empty: its first line must name the columns")
     if not filled:
-        raise KerasbioError(f"{file} names its columns and holds no row: add the rows")
+        raise _no_row(file)
+
+
+def _no_row(file: Path) -> KerasbioError:
+    return KerasbioError(f"{file} names its columns and holds no row: add the rows")
 
 
 def find_delimiter(file: Path) -> str:

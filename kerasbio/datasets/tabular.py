@@ -102,7 +102,7 @@ class TabularCases:
 
 
 class EncodedCases:
-    """A table as a network sees it, made when it is asked for.
+    """A table as a network sees it: features, made when they are asked for.
 
     Args:
         cases: The table.
@@ -120,6 +120,7 @@ class EncodedCases:
         scale: tuple[float, float] | None = None,
     ):
         self.cases, self.encoding = cases, encoding
+        self._slots = encoding.slots(cases.categories, cases.values)
         self.classes, self.subjects, self.labels = cases.classes, cases.subjects, cases.labels
         if scale is not None:
             self.labels = (cases.labels - scale[0]) / scale[1]
@@ -135,8 +136,7 @@ class EncodedCases:
         """Return the features, or what else there is, of the cases with these indices."""
         if name != "features":
             return self.cases.take(name, indices)
-        cases = self.cases
-        return self.encoding.encode(cases.numbers[indices], cases.categories[indices], cases.values)
+        return self.encoding.encode(self.cases.numbers[indices], self._slots[indices])
 
 
 def load_wisconsin() -> TabularCases:

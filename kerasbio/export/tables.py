@@ -22,14 +22,14 @@ class Regressand(NamedTuple):
     Attributes:
         mean: By what the values were centred.
         deviation: By what they were divided.
-        radius: Half width of the interval about a value.
-        level: How often the interval holds the truth.
+        radius: Half width of the interval about a value; None where none is known.
+        level: How often the interval is to hold the truth.
     """
 
     mean: float
     deviation: float
-    radius: float
-    level: float
+    radius: float | None = None
+    level: float | None = None
 
 
 def export_table_model(
@@ -44,7 +44,7 @@ def export_table_model(
     """Export a model that takes raw columns: float32, nan where missing, or texts, empty there.
 
     A classifier answers `probabilities`, and the raw head as the signature `logits`; a regression
-    answers `value` with the ends of its interval, `low` and `high`.
+    answers `value` and, where an interval is known, its ends `low` and `high`.
 
     Args:
         model: From features `(batch, features)` to logits, or to `(batch, 1)` standardized values.
@@ -112,6 +112,8 @@ def _class_answers(outputs: Outputs) -> Answers:
 def _value_answers(outputs: Outputs, values: Regressand) -> Answers:
     def value(**inputs: Any) -> dict[str, Any]:
         found = outputs(inputs)[:, 0] * values.deviation + values.mean
+        if values.radius is None:
+            return {"value": found}
         return {"value": found, "low": found - values.radius, "high": found + values.radius}
 
     return {"serving_default": value}

@@ -7,7 +7,11 @@ import keras
 import numpy as np
 
 from kerasbio.datasets.cells import MISSING
-from kerasbio.datasets.table_encoding import BEND, LARGEST, TableEncoding
+from kerasbio.datasets.table_encoding import BEND, LARGEST_SCALED, TableEncoding
+
+#: Blanks at either end of a text, those that `str.strip` of Python takes away.
+BLANK = r"[\s\x0b\x{1c}-\x{1f}\x{85}\p{Z}]+"
+BLANKS = f"^{BLANK}|{BLANK}$"
 
 
 @keras.saving.register_keras_serializable(package="kerasbio")
@@ -34,20 +38,38 @@ class PrepareTable(keras.layers.Layer):
         median, gain = tf.constant(encoding.median), tf.constant(encoding.gain)
         missing = ~tf.math.is_finite(numbers)
         scaled = (tf.where(missing, median, numbers) - median) * gain
-        scaled = tf.clip_by_value(scaled, -LARGEST, LARGEST)
+        scaled = tf.clip_by_value(scaled, -LARGEST_SCALED, LARGEST_SCALED)
         parts = [scaled / tf.sqrt(1 + tf.square(scaled / BEND))]
-        texts = tf.strings.strip(texts)
+        texts = tf.strings.regex_replace(texts, BLANKS, "")
         absent = tf.reduce_any(texts[..., None] == tf.constant(sorted(MISSING)), axis=-1)
-        for column, known in enumerate(encoding.values):
-            found = texts[:, column, None] == tf.constant(known, tf.string)
-            parts.append(tf.cast(found, tf.float32))
-            if encoding.others[column]:
-                other = ~tf.reduce_any(found, axis=1) & ~absent[:, column]
-                parts.append(tf.cast(other[:, None], tf.float32))
-        lacking = np.flatnonzero(encoding.lacking)
+        if encoding.values:
+            parts.append(self._categories(texts, absent))
         missing = tf.concat([missing, absent], axis=1)
+        lacking = np.flatnonzero(encoding.lacking)
         parts.append(tf.cast(tf.gather(missing, lacking, axis=1), tf.float32))
         return tf.concat(parts, axis=1)
+
+    def _categories(self, texts, absent):
+        """Return the features of the categories, of all columns at once."""
+        import tensorflow as tf
+
+        encoding = self.encoding
+        most = max(len(known) for known in encoding.values)
+        # What pads a row stands for a missing value, which no text here is.
+        padded = [[*known, *[""] * (most - len(known))] for known in encoding.values]
+        found = (texts[..., None] == tf.constant(padded, tf.string, (len(padded), most))) & ~absent[
+            ..., None
+        ]
+        other = ~tf.reduce_any(found, axis=-1) & ~absent
+        every = tf.concat([found, other[..., None]], axis=-1)
+        columns = enumerate(zip(encoding.values, encoding.others, strict=True))
+        places = [
+            column * (most + 1) + slot
+            for column, (known, other) in columns
+            for slot in [*range(len(known)), *[most] * other]
+        ]
+        flat = tf.reshape(every, (-1, len(padded) * (most + 1)))
+        return tf.cast(tf.gather(flat, np.array(places, np.int32), axis=1), tf.float32)
 
     def compute_output_shape(self, numbers_shape, texts_shape):
         return (numbers_shape[0], self.encoding.width)

@@ -47,6 +47,27 @@ def auroc(
     return _ratio((positive * below).sum(axis=-1), pairs)
 
 
+def mean_auroc(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+) -> Any:
+    """Return the mean over the classes of the AUROC of each against the rest.
+
+    Args:
+        labels: `(cases,)` integers.
+        probabilities: `(cases, classes)`; with two classes they sum to 1.
+        weights: `(..., cases)`, not negative; None weighs all alike.
+
+    Returns:
+        The mean, `(...)`; classes without a case, or without any other, are left out.
+    """
+    classes = range(probabilities.shape[1])
+    # Of two classes each one's AUROC is the other's.
+    chosen = classes if len(classes) > 2 else classes[-1:]
+    return _mean(
+        np.stack([auroc(labels == k, probabilities[:, k], weights) for k in chosen], axis=-1)
+    )
+
+
 def roc_curve(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the corners of the ROC curve, from `(0, 0)` to `(1, 1)`.
 

@@ -39,6 +39,7 @@ def build_mlp(
     width: int = 512,
     depth: int = 2,
     activation: str = "relu",
+    kernel_initializer: str = "glorot_uniform",
     batch_norm: bool = False,
     dropout: float = 0.0,
     residual: bool = False,
@@ -56,6 +57,8 @@ def build_mlp(
         width: Units of each hidden layer.
         depth: Number of hidden layers; 0 leaves one affine layer.
         activation: Activation of the hidden layers.
+        kernel_initializer: Initializer of the hidden layers. With few features and a smooth
+            activation `"he_normal"` is wanted: Glorot's would leave it all but linear.
         batch_norm: Whether batch normalization comes before each activation.
         dropout: Share of each hidden layer that is dropped.
         residual: Whether each hidden layer after the first adds its input to its output.
@@ -79,6 +82,7 @@ def build_mlp(
             x,
             width,
             activation=activation,
+            kernel_initializer=kernel_initializer,
             batch_norm=batch_norm,
             dropout=dropout,
             name=f"hidden{level}",

@@ -77,7 +77,10 @@ def importance_section(
             "stand in for one another, so that each may show little where both matter."
         )
         if columns is not None and columns > len(importance):
-            page.paragraph(f"Shown are the {len(importance)} largest of {columns:,} columns.")
+            page.paragraph(
+                f"Shown are the {len(importance)} largest of {columns:,} columns. They were found "
+                "on the same cases, so that some are large by chance."
+            )
         plot = plot_importance(plots / "importance.png", importance, "fall when shuffled")
         first = ", ".join(
             f"{name} {format_score(score)}" for name, score in list(importance.items())[:3]
@@ -127,7 +130,7 @@ def repeats_section(
     shown = {p: names.get(p, p.replace("_", " ").capitalize()) for p in order}
     sign = -1 if lower_is_better else 1
     baselines = [p for p in order if p not in (NETWORK, ORACLE)]
-    best = max(baselines, key=lambda p: np.nan_to_num(sign * splits[p].mean(), nan=-np.inf))
+    best = max(baselines, key=lambda p: _mean(sign * splits[p], -np.inf))
     margin = sign * (splits[NETWORK] - splits[best])
 
     def add(page: Page, plots: Path) -> None:
@@ -150,8 +153,16 @@ def repeats_section(
 
 
 def _summary(scores: np.ndarray, *, signed: bool = False) -> list[str]:
-    mean, low, high = (format_value(f(scores), signed=signed) for f in (np.mean, np.min, np.max))
-    return [mean, format_value(scores.std(ddof=1)), low, high]
+    known = scores[~np.isnan(scores)]
+    if len(known) < 2:
+        return [format_value(float("nan"))] * 4
+    mean, low, high = (format_value(f(known), signed=signed) for f in (np.mean, np.min, np.max))
+    return [mean, format_value(known.std(ddof=1)), low, high]
+
+
+def _mean(scores: np.ndarray, otherwise: float) -> float:
+    known = scores[~np.isnan(scores)]
+    return float(known.mean()) if len(known) else otherwise
 
 
 def _add_agreement(

@@ -13,8 +13,6 @@ from kerasbio.errors import KerasbioError
 from kerasbio.serving.predict import load_version
 from kerasbio.serving.versions import describe
 
-#: Share of the cells of a column that must be numbers, as in training.
-LEAST_NUMBERS = 0.9
 #: Columns that an error or a note names.
 NAMED = 10
 
@@ -49,7 +47,8 @@ class PredictedRow(NamedTuple):
         where: `"line 7"` of a CSV file, `"row 7"` of a Parquet file.
         cells: The row as it stands in the file, by column.
         predictions: For a classifier `predicted_TARGET` and `probability_CLASS` of each class;
-            for a regression `predicted_TARGET`, `low_TARGET` and `high_TARGET`.
+            for a regression `predicted_TARGET` and, where the model knows an interval,
+            `low_TARGET` and `high_TARGET`.
     """
 
     where: str
@@ -104,10 +103,10 @@ def predict_table(
     """
     import tensorflow as tf
 
-    wrong: dict[str, list[str]] = {}
-    texts = {column["column"] for column in model.columns if column["kind"] == "category"}
+    wrong: dict[str, tuple[int, list[str]]] = {}
+    numeric = {column["column"] for column in model.columns if column["kind"] == "number"}
     first = True
-    for chunk in iterate_chunks(Path(file), texts):
+    for chunk in iterate_chunks(Path(file), lambda name: name not in numeric):
         if first:
             _check_columns(model, file, chunk.columns, say)
             first = False
@@ -119,26 +118,25 @@ def predict_table(
                 inputs[column["input"]] = tf.constant(list(cells[name]), tf.string)
                 continue
             numbers, bad = parse_numbers(cells[name], model.decimal)
-            named = [
-                f"{quoted(str(cell))} in {line}"
-                for cell, line, is_bad in zip(cells[name], chunk.lines, bad, strict=True)
-                if is_bad
-            ]
-            if bad.sum() > (1 - LEAST_NUMBERS) * (bad | np.isfinite(numbers)).sum():
+            inputs[column["input"]] = tf.constant(numbers, tf.float32)
+            places = np.flatnonzero(bad).tolist()
+            if not places:
+                continue
+            count, named = wrong.get(name, (0, []))
+            for place in places[: NAMED - len(named)]:
+                named.append(f"{quoted(str(cells[name][place]))} in {chunk.lines[place]}")
+            if not np.isfinite(numbers).any():
                 raise KerasbioError(
                     f"{file}, column {quoted(name)} holds numbers in the training and here "
                     f"{named[0]}: write it as there"
                 )
-            wrong.setdefault(name, []).extend(named)
-            inputs[column["input"]] = tf.constant(numbers, tf.float32)
+            wrong[name] = count + len(places), named
         yield from _rows(model, chunk, model.function(**inputs))
-    for name, found in wrong.items():
-        if found:
-            dots = ", ..." if len(found) > NAMED else ""
-            say(
-                f"column {quoted(name)}: {len(found):,} cells are no numbers and count as missing: "
-                f"{', '.join(found[:NAMED])}{dots}"
-            )
+    for name, (count, named) in wrong.items():
+        what = "1 cell is no number and counts" if count == 1 else f"{count:,} cells are no numbers"
+        what += "" if count == 1 else " and count"
+        dots = ", ..." if count > len(named) else ""
+        say(f"column {quoted(name)}: {what} as missing: {', '.join(named)}{dots}")
 
 
 def _rows(model: ServedTable, chunk: Chunk, answer: dict[str, Any]) -> Iterator[PredictedRow]:
@@ -152,7 +150,11 @@ def _rows(model: ServedTable, chunk: Chunk, answer: dict[str, Any]) -> Iterator[
             found[f"probability_{name}"] = probabilities[:, k].tolist()
     else:
         names = {"value": "predicted", "low": "low", "high": "high"}
-        found = {f"{new}_{target}": answer[key].numpy().tolist() for key, new in names.items()}
+        found = {
+            f"{new}_{target}": answer[key].numpy().tolist()
+            for key, new in names.items()
+            if key in answer
+        }
     columns = [_plain(cells) for cells in chunk.cells]
     for row, where in enumerate(chunk.lines):
         cells = {name: column[row] for name, column in zip(chunk.columns, columns, strict=True)}

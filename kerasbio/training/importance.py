@@ -1,22 +1,21 @@
 """How much each column of a table matters to a model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from kerasbio.metrics.bootstrap import Score, bootstrap_by_subject
 
-#: From numbers `(cases, p)` and categories `(cases, q)` to predictions `(cases, ...)`.
-Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
+#: From features `(cases, width)` to predictions `(cases, ...)`.
+Predict = Callable[[np.ndarray], np.ndarray]
 #: From predictions and weights `(draws, cases)` to scores `(draws,)`, higher where better.
 Scorer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def permutation_importance(
     predict: Predict,
-    numbers: np.ndarray,
-    categories: np.ndarray,
-    columns: Sequence[str],
+    features: np.ndarray,
+    groups: Mapping[str, Sequence[int]],
     subjects: np.ndarray,
     score: Scorer,
     *,
@@ -29,18 +28,18 @@ def permutation_importance(
 
     Where there are more than `shown` columns, one permutation of each tells which are the
     largest, and other permutations then measure those: a wide table costs one prediction per
-    column, and the choice does not lift what is measured. The intervals are of the subjects, not
-    of the permutations; both scores of a difference see the same draws.
+    column. They are the largest of many on the same cases, and some are so by chance. The
+    intervals are of the subjects, not of the permutations; both scores of a difference see the
+    same draws.
 
     References: [Breiman, Random forests, 2001](https://doi.org/10.1023/A:1010933404324), section
     10; [Fisher, Rudin and Dominici, All models are wrong, but many are useful,
     2019](https://jmlr.org/papers/v20/18-760.html).
 
     Args:
-        predict: Function from numbers and categories to predictions of the same cases.
-        numbers: `(cases, p)`; nan where missing, which is shuffled along.
-        categories: `(cases, q)` integers.
-        columns: Names of the `p + q` columns, numbers first.
+        predict: Function from features to predictions of the same cases.
+        features: `(cases, width)`.
+        groups: Which features stand for each column; they are shuffled together.
         subjects: `(cases,)`, who each case is of; a subject is drawn with all its cases.
         score: Function from predictions and weights `(draws, cases)` to scores `(draws,)`, higher
             where better.
@@ -53,27 +52,31 @@ def permutation_importance(
         The importance of each column measured, with its 95 % interval, the largest first.
 
     Raises:
-        ValueError: If shapes do not fit, names repeat, or a number is below 1.
+        ValueError: If shapes do not fit, or a number is below 1.
     """
-    numbers, categories = np.asarray(numbers), np.asarray(categories)
-    _check(numbers, categories, columns, subjects, min(permutations, shown))
-
+    features = np.asarray(features)
+    if features.ndim != 2 or len(features) != len(subjects) or permutations < 1 or shown < 1:
+        raise ValueError(
+            f"features must be ({len(subjects)}, width), one row per subject of a case, and "
+            f"permutations and shown at least 1. Received: shape {features.shape}, "
+            f"permutations={permutations}, shown={shown}"
+        )
     # One copy, of which a column is shuffled and put back: copying a wide table takes its time.
-    tables, width = (numbers.copy(), categories.copy()), numbers.shape[1]
+    table, names = features.copy(), list(groups)
 
     def shuffled(column: int, permutation: int) -> np.ndarray:
-        order = np.random.default_rng((seed, column, permutation)).permutation(len(subjects))
-        place = tables[0][:, column] if column < width else tables[1][:, column - width]
-        kept = place.copy()
-        place[:] = kept[order]
-        predictions = np.array(predict(*tables))
-        place[:] = kept
+        order = np.random.default_rng((seed, column, permutation)).permutation(len(table))
+        places = list(groups[names[column]])
+        kept = table[:, places]
+        table[:, places] = kept[order]
+        predictions = np.array(predict(table))
+        table[:, places] = kept
         return predictions
 
-    original = np.array(predict(*tables))
-    chosen = list(range(len(columns)))
+    original = np.array(predict(table))
+    chosen = list(range(len(names)))
     if len(chosen) > shown:
-        once = np.ones((1, len(subjects)))
+        once = np.ones((1, len(table)))
         left = [float(score(shuffled(column, permutations), once)[0]) for column in chosen]
         chosen = np.argsort(left, kind="stable")[:shown].tolist()
 
@@ -86,30 +89,5 @@ def permutation_importance(
             # The mean of the differences: where nothing changed it is 0 and no rounding error.
             return {"fall": np.mean([before - score(after, weights) for after in changed], axis=0)}
 
-        found[columns[column]] = bootstrap_by_subject(subjects, fall, repeats, seed)["fall"]
+        found[names[column]] = bootstrap_by_subject(subjects, fall, repeats, seed)["fall"]
     return dict(sorted(found.items(), key=lambda item: np.nan_to_num(-item[1].value, nan=np.inf)))
-
-
-def _check(
-    numbers: np.ndarray,
-    categories: np.ndarray,
-    columns: Sequence[str],
-    subjects: np.ndarray,
-    least: int,
-) -> None:
-    count = len(subjects)
-    if not (numbers.ndim == categories.ndim == 2 and len(numbers) == len(categories) == count):
-        raise ValueError(
-            f"numbers and categories must be ({count}, columns), one row per subject of a case. "
-            f"Received: shapes {numbers.shape} and {categories.shape}"
-        )
-    width = numbers.shape[1] + categories.shape[1]
-    if len(set(columns)) != len(columns) or len(columns) != width:
-        raise ValueError(
-            f"columns must be {width} different names. "
-            f"Received: {len(columns)}, {len(set(columns))} of them different"
-        )
-    if least < 1:
-        raise ValueError(
-            f"permutations and shown must be at least 1. Received: {least} as the lesser"
-        )
