@@ -4,11 +4,13 @@ import dataclasses
 import functools
 import math
 import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from kerasbio.errors import Interrupted
 from kerasbio.quiet import import_tensorflow
 from kerasbio.training.options import RunOptions
 
@@ -101,7 +103,14 @@ def training_options(recipe: Callable[..., None]) -> Callable[..., None]:
 
             options = resumed_options(context.command.name or "", options)
         import_tensorflow()
-        recipe(options, **{name: options.extra.get(name, own[name]) for name in own})
+        try:
+            recipe(options, **{name: options.extra.get(name, own[name]) for name in own})
+        except KeyboardInterrupt:
+            # While it trains, the state of the step is saved; this is before or after.
+            raise Interrupted(
+                "stopped by the keyboard; a run that has begun goes on with --resume",
+                signal.SIGINT,
+            ) from None
 
     for option in reversed(OPTIONS):
         command = option(command)

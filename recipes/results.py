@@ -165,7 +165,7 @@ def finish_image_classification(
         export=export,
         interface=Interface(
             {"image": f"float32 (batch, height, width, {raw.shape[-1]}), raw intensities"},
-            {"probabilities": f"float32 (batch, {len(classes)}), sum 1"},
+            {"probabilities": f"float32 (batch, {len(classes)}), sum 1: {', '.join(classes)}"},
             {"image": raw[0]},
             files="IMAGE...",
             raw_head=True,
@@ -226,7 +226,7 @@ def finish_node_classification(
                 "edges": "int64 (edges, 2), each undirected edge once",
                 "weights": "float32 (edges,), above 0",
             },
-            {"probabilities": f"float32 (nodes, {len(classes)}), sum 1"},
+            {"probabilities": f"float32 (nodes, {len(classes)}), sum 1: {', '.join(classes)}"},
             {name: value[0] for name, value in example.items()},
             raw_head=True,
             form="A request is one graph: TensorFlow Serving takes it in column format, as "

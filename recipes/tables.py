@@ -57,7 +57,9 @@ def load_table(
     carried = path is not None and path.name == CARRIED and not path.exists()
     if path is None or carried:
         if given := [name for name, value in own.items() if value is not None]:
-            raise KerasbioError(f"{' and '.join(given)} go with --data FILE: leave them out")
+            raise KerasbioError(
+                f"leave out {' and '.join(given)}: such options are for --data FILE"
+            )
     if path is None:
         table = ClinicalTable(options.samples or 1, difficulty=difficulty, seed=options.seed)
         return table, "simulated patients of a ward", [SIMULATED]
@@ -71,6 +73,7 @@ def load_table(
     else:
         table = read_tabular(path, target, subject=subject, task=task, decimal=decimal or "")
         source = str(path)
+        _check_table(table, source)
     chosen = limit(table, options.samples, options.seed)
     notes += table.notes
     if chosen is not table:
@@ -127,7 +130,8 @@ def finish_table(
     if table.classes:
         sections = classification_sections(comparison, NAMES)
         notes = [*notes, *absence_notes(comparison)]
-        outputs["probabilities"] = f"float32 (batch, {len(table.classes)}), sum 1"
+        order = ", ".join(table.classes)
+        outputs["probabilities"] = f"float32 (batch, {len(table.classes)}), sum 1: {order}"
     else:
         sections = regression_sections(comparison, NAMES)
         radii = dict(zip(comparison.levels, comparison.radii["network"].tolist(), strict=True))
@@ -168,7 +172,7 @@ def finish_table(
         ),
         sections=sections,
         names=NAMES,
-        notes=[*notes, *_no_worse(comparison)],
+        notes=[*notes, *_verdict(comparison)],
         **rest,
     )
 
@@ -186,8 +190,36 @@ def _rare_classes(table: Any) -> list[str]:
     ]
 
 
-def _no_worse(comparison: Any) -> list[str]:
+def _check_table(table: Any, source: str) -> None:
+    """Raise a KerasbioError if a table cannot be split, or predicted on later."""
+    import numpy as np
+
+    from kerasbio.datasets.cases import strata
+    from kerasbio.serving.predict_table import prediction_names
+
+    if taken := set(prediction_names(table.target, table.classes)) & set(table.columns):
+        raise KerasbioError(
+            f"{source} has the column {min(taken)!r}, as a prediction will be called: rename it, "
+            "or remove it"
+        )
+    if not table.classes:
+        return
+    kinds = strata(table)
+    for place, name in enumerate(table.classes):
+        count = len(np.unique(table.subjects[kinds == place]))
+        if count < 3:
+            raise KerasbioError(
+                f"{source}, column {table.target!r}: class {name!r} has {count} "
+                f"subject{'s'[: count != 1]}, of 3 that are needed to train, choose and test: add "
+                "cases of it, merge it with another class, or leave it out"
+            )
+
+
+def _verdict(comparison: Any) -> list[str]:
+    """Return what to say of a network that is not better than its best baseline."""
+    best = NAMES[comparison.best_baseline]
+    if comparison.margin.high < 0:
+        return [f"The network is worse than {best} here: that is to be preferred."]
     if comparison.beats_baseline or not comparison.margin.low > -NO_WORSE:
         return []
-    best = NAMES[comparison.best_baseline]
     return [f"The network is not better than {best}, and not worse than it by {NO_WORSE} or more."]

@@ -140,17 +140,23 @@ class Column:
 
     @property
     def note(self) -> str:
-        """What of a numeric column is no number; empty if all is."""
+        """What of a column of numbers, or of many numbers, is none; empty if all is or few are."""
         count = self.present - self.numbers
-        if not count:
+        if not count or 2 * self.numbers < self.present:
             return ""
+        dots = " and more" if count > len(self.wrong) else ""
+        named = ", ".join(self.wrong) + dots
+        more = [f"--decimal {o}" for o in OPTIONS if self._readable[o] > self.numbers]
+        hint = f" ({' or '.join(more)} would read more of them)" if more else ""
+        if not self.numeric:
+            return (
+                f"{self.numbers / self.present:.0%} of its cells are numbers, of 90 % that make a "
+                f"column of numbers, so that it is one of texts: {named}{hint}."
+            )
         what = "1 cell is no number and counts"
         if count > 1:
             what = f"{count:,} cells are no numbers and count"
-        dots = ", ..." if count > len(self.wrong) else ""
-        more = [f"--decimal {o}" for o in OPTIONS if self._readable[o] > self.numbers]
-        hint = f" ({' or '.join(more)} would read more of them)" if more else ""
-        return f"{what} as missing: {', '.join(self.wrong)}{dots}{hint}."
+        return f"{what} as missing: {named}{hint}."
 
 
 def why_useless(column: np.ndarray, values: Sequence[str] | None = None) -> str:

@@ -109,7 +109,9 @@ def _learn_columns(
             if subject is not None:
                 _check_option(file, chunk.columns, "--subject", subject)
             if subject == target:
-                raise KerasbioError(f"--target and --subject are both {quoted(target)}: differ")
+                raise KerasbioError(
+                    f"--target and --subject are both {quoted(target)}: name two columns"
+                )
             columns = {n: Column(f"{file}, column {quoted(n)}", decimal) for n in chunk.columns}
             columns[target] = answer
         for name, cells in zip(chunk.columns, chunk.cells, strict=True):
@@ -201,8 +203,9 @@ def _tell(columns: dict[str, Column], reasons: dict[str, str]) -> list[str]:
     notes = []
     for name, column in columns.items():
         if reasons[name]:
-            notes.append(f"column {quoted(name)} is left out: {reasons[name]}.")
-        elif column.numeric and column.note:
+            half = f" {column.note}" if column.note and not column.numeric else ""
+            notes.append(f"column {quoted(name)} is left out: {reasons[name]}.{half}")
+        elif column.note:
             notes.append(f"column {quoted(name)}: {column.note}")
     if (more := len(notes) - MOST_NOTES) > 0:
         notes[MOST_NOTES:] = [f"{more:,} more columns are left out or hold such cells."]

@@ -100,7 +100,7 @@ def iterate_rows(file: Path, delimiter: str = ",") -> Iterator[tuple[int, list[s
             yield line, cells
     except csv.Error as error:
         raise KerasbioError(
-            f"{file} is no CSV in UTF-8 (row from line {line + 1}: {error}): save it as such"
+            f"{file} is no CSV (row from line {line + 1}: {error}): close its quotes there"
         ) from None
     if not width:
         raise KerasbioError(f"{file} is empty: its first line must name the columns")

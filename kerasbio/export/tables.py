@@ -2,6 +2,9 @@
 
 import keyword
 import re
+import unicodedata
+import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -144,18 +147,28 @@ def example_inputs(table: TabularCases, encoding: TableEncoding) -> dict[str, np
 
 
 def input_keys(columns: Sequence[str]) -> dict[str, str]:
-    """Return a name for the input of each column: letters, digits and `_`, all different."""
-    keys: dict[str, str] = {}
+    """Return a name for the input of each column: letters, digits and `_`, all different.
+
+    The name of a column does not depend on the others' order: where it says too little, or is
+    another's, a checksum of the column's own name follows.
+    """
+    plain = {column: _plain_key(column) for column in columns}
     # TensorFlow takes names that differ in case alone for the same.
-    taken = set()
-    for column in columns:
-        key = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_") or "column"
-        if key[0].isdigit() or keyword.iskeyword(key) or key == "self":
-            key = f"column_{key}"
-        number, free = 1, key
-        while free.lower() in taken:
-            number += 1
-            free = f"{key}_{number}"
-        taken.add(free.lower())
-        keys[column] = free
+    taken = Counter(key.lower() for key in plain.values())
+    exact = Counter(key.lower() for column, key in plain.items() if key == column)
+    keys = {}
+    for column, key in plain.items():
+        own = taken[key.lower()] == 1 or (key == column and exact[key.lower()] == 1)
+        keys[column] = (
+            key if own and key else f"{key or 'column'}_{zlib.crc32(column.encode()):08x}"
+        )
     return keys
+
+
+def _plain_key(column: str) -> str:
+    """Return the ASCII letters and digits of a name, without accents; empty if there are none."""
+    bare = unicodedata.normalize("NFKD", column.replace("ß", "ss"))
+    bare = "".join(letter for letter in bare if not unicodedata.combining(letter))
+    key = re.sub(r"\W+", "_", bare, flags=re.ASCII).strip("_")
+    reserved = key[:1].isdigit() or keyword.iskeyword(key) or key == "self"
+    return f"column_{key}" if reserved else key

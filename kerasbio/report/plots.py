@@ -220,9 +220,9 @@ def _power(value: float, _: Any) -> str:
     if value <= 0:
         return ""
     exponent = math.floor(math.log10(value) + 1e-9)
-    factor = round(value / 10.0**exponent)
+    factor = f"{value / 10.0**exponent:.2g}"
     return (
-        ("" if factor == 1 else f"{factor}·")
+        ("" if factor == "1" else f"{factor}·")
         + "10"
         + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     )

@@ -133,6 +133,8 @@ def _detail(comparison: Comparison) -> str:
     subjects = len(np.unique(comparison.subjects))
     if comparison.beats_baseline:
         verdict = "The network is better: the whole interval of the difference lies above 0."
+    elif comparison.margin.high < 0:
+        verdict = "The network is worse: the whole interval of the difference lies below 0."
     else:
         verdict = "The network is not shown to be better: the interval reaches 0 or is undefined."
     return (

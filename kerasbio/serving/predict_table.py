@@ -1,6 +1,6 @@
 """Predictions of an exported model on the rows of a table; Keras is not needed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ from kerasbio.errors import KerasbioError
 from kerasbio.serving.predict import load_version
 from kerasbio.serving.versions import describe
 
+#: Cells of which none is a number before a column is taken for a wrong one.
+FEW_CELLS = 10
 #: Columns that an error or a note names.
 NAMED = 10
 
@@ -54,6 +56,12 @@ class PredictedRow(NamedTuple):
     where: str
     cells: dict[str, Any]
     predictions: dict[str, Any]
+
+
+def prediction_names(target: str, classes: Sequence[str]) -> list[str]:
+    """Return the names of the columns that predictions may have."""
+    ends = [f"probability_{name}" for name in classes] or [f"low_{target}", f"high_{target}"]
+    return [f"predicted_{target}", *ends]
 
 
 def takes_table(path: Path) -> bool:
@@ -105,11 +113,10 @@ def predict_table(
 
     wrong: dict[str, tuple[int, list[str]]] = {}
     numeric = {column["column"] for column in model.columns if column["kind"] == "number"}
-    first = True
+    first_chunk = True
     for chunk in iterate_chunks(Path(file), lambda name: name not in numeric):
-        if first:
+        if first_chunk:
             _check_columns(model, file, chunk.columns, say)
-            first = False
         cells = dict(zip(chunk.columns, chunk.cells, strict=True))
         inputs = {}
         for column in model.columns:
@@ -125,12 +132,13 @@ def predict_table(
             count, named = wrong.get(name, (0, []))
             for place in places[: NAMED - len(named)]:
                 named.append(f"{quoted(str(cells[name][place]))} in {chunk.lines[place]}")
-            if not np.isfinite(numbers).any():
+            if first_chunk and len(places) > FEW_CELLS and not np.isfinite(numbers).any():
                 raise KerasbioError(
                     f"{file}, column {quoted(name)} holds numbers in the training and here "
                     f"{named[0]}: write it as there"
                 )
             wrong[name] = count + len(places), named
+        first_chunk = False
         yield from _rows(model, chunk, model.function(**inputs))
     for name, (count, named) in wrong.items():
         what = "1 cell is no number and counts" if count == 1 else f"{count:,} cells are no numbers"
@@ -177,14 +185,10 @@ def _check_columns(
             f"{file} lacks {_list(lacking)}, which {model.path} takes: add the column, with empty "
             "cells where it is not known"
         )
-    kinds = [f"probability_{name}" for name in model.classes] or [
-        f"low_{model.target}",
-        f"high_{model.target}",
-    ]
-    if taken := [name for name in (f"predicted_{model.target}", *kinds) if name in names]:
+    if taken := [name for name in prediction_names(model.target, model.classes) if name in names]:
         raise KerasbioError(f"{file} has {_list(taken)} already: rename or remove it")
     if surplus := [name for name in names if name not in known]:
-        say(f"{_list(surplus)} of {file}: the model does not use it, and passes it on")
+        say(f"the model does not use {_list(surplus)} of {file}, which stays as it is")
 
 
 def _list(names: list[str]) -> str:
