@@ -57,9 +57,7 @@ def load_table(
     carried = path is not None and path.name == CARRIED and not path.exists()
     if path is None or carried:
         if given := [name for name, value in own.items() if value is not None]:
-            raise KerasbioError(
-                f"leave out {' and '.join(given)}: such options are for --data FILE"
-            )
+            raise KerasbioError(f"leave out {' and '.join(given)}: they are for --data FILE")
     if path is None:
         table = ClinicalTable(options.samples or 1, difficulty=difficulty, seed=options.seed)
         return table, "simulated patients of a ward", [SIMULATED]

@@ -172,7 +172,10 @@ def test_a_regression_answers_in_its_own_unit(table, encoding, tmp_path):
 
 def test_the_command_writes_the_rows(export, file, rows, tmp_path):
     done = kerasbio("predict", str(export), str(file), "--format", "json", cwd=tmp_path)
-    assert "note: the column 'patient' of" in done.stderr and done.stderr.count("\n") == 1
+    assert (
+        "note: the model does not use the column 'patient' of" in done.stderr
+        and done.stderr.count("\n") == 1
+    )
     for found, row in zip(json.loads(done.stdout), rows, strict=True):
         assert found == pytest.approx(row.cells | row.predictions, abs=1e-6)
     said = kerasbio("predict", str(export), str(file), "--output", "out.csv", cwd=tmp_path)
@@ -244,6 +247,18 @@ def test_few_cells_that_are_no_numbers_count_as_missing(export, file, tmp_path):
     assert [row.predictions for row in found] == [row.predictions for row in same]
 
 
+def test_a_row_is_answered_as_among_others(export, file, tmp_path):
+    """Alone too, a cell that is no number counts as missing."""
+    path = rewrite(file, tmp_path / "one.csv", lambda lines: spoil(0.05)(lines)[:2])
+    notes = []
+    (row,) = predict_table(open_table_model(export), path, notes.append)
+    assert any("column 'age': 1 cell is no number and counts as missing" in n for n in notes)
+    few = rewrite(file, tmp_path / "few.csv", spoil(0.05))
+    assert row.predictions == pytest.approx(
+        next(predict_table(open_table_model(export), few)).predictions, abs=1e-6
+    )
+
+
 def test_images_and_tables_are_not_mistaken_for_each_other(export, tmp_path):
     with pytest.raises(KerasbioError, match="not one image"):
         open_saved_model(export)
@@ -261,3 +276,6 @@ def test_inputs_have_names_that_any_client_can_write():
     assert len({key.lower() for key in keys.values()}) == len(keys)
     assert all(key.isidentifier() and key.isascii() for key in keys.values())
     assert keys["age"] == "age" and keys["mean radius"] == "mean_radius"
+    assert keys["a_b"] == "a_b" and keys["a b"].startswith("a_b_")
+    # The order of the columns does not matter.
+    assert input_keys(tuple(reversed(tuple(keys)))) == keys

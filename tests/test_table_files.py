@@ -192,7 +192,9 @@ def test_at_most_five_such_cells_are_quoted(write):
     cells = [str(k % 7) for k in range(100)] + ["1,200"] * 6
     (note,) = read_tabular(write(column(cells)), "outcome").notes
     assert note.startswith("column 'x': 6 cells are no numbers") and note.count("line") == 5
-    assert "'1,200' in line 106, ... (--decimal . or --decimal , would read more of them)." in note
+    assert (
+        "'1,200' in line 106 and more (--decimal . or --decimal , would read more of them)." in note
+    )
 
 
 BOTH = ("--decimal . (a decimal point", "or --decimal , (a decimal comma", "whichever it means")

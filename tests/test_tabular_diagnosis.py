@@ -163,7 +163,11 @@ def test_more_columns_than_rows(tmp_path):
         ("a,a,y\n1,2,x\n", ("--target", "y"), "2 columns named 'a'"),
         ("a,y\n", ("--target", "y"), "holds no row"),
         ("a,y\n7,x\n7,z\n", ("--target", "y"), "no column to tell 'y' from"),
-        ("a,y\n1,x\n2,z\n3,x\n5,z\n", ("--target", "y"), "class 'x' has 2 subject(s)"),
+        (
+            "a,y\n1,x\n2,z\n3,x\n5,z\n",
+            ("--target", "y"),
+            "rows.csv, column 'y': class 'x' has 2 subjects, of 3",
+        ),
         ("a,y\n" + "".join(f'"1,{i}",{i % 2}\n' for i in range(9)), ("--target", "y"), "--decimal"),
         ("a,y\n1,x\n", ("--target", "y", "--subject", "y"), "--target and --subject"),
     ],
@@ -177,7 +181,7 @@ def test_a_wrong_table_is_told_in_a_line(text, words, said, tmp_path):
 
 def test_options_of_files_go_with_files(tmp_path):
     done = kerasbio(*RECIPE, "--data", "wisconsin", "--target", "x", cwd=tmp_path, code=1)
-    assert "--target go with --data FILE" in done.stderr
+    assert "leave out --target: they are for --data FILE" in done.stderr
 
 
 def test_shuffled_labels_are_chance(tmp_path):

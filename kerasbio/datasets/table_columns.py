@@ -172,7 +172,7 @@ def why_useless(column: np.ndarray, values: Sequence[str] | None = None) -> str:
         return "it is empty throughout"
     # False for NaN, and so for a number that is sometimes missing.
     if (column == column[0]).all():
-        return "it is the same throughout"
+        return "it is the same throughout" + (", to seven digits" if values is None else "")
     if values is not None and len(values) > MOST_VALUES:
         return f"it holds more than {MOST_VALUES:,} texts, an identifier or free text"
     if values is not None and count > FEW_CELLS and 2 * len(values) > count:
