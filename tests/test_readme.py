@@ -42,12 +42,16 @@ def test_commands_of_kerasbio(tmp_path):
         for subject in range(12):
             pixels = random.integers(0, 256, (40, 40), np.uint8)
             Image.fromarray(pixels).save(tmp_path / f"images/{label}/{label}{subject}_1.png")
+    rows = [f"P{i},{i % 7},{random.normal():.2f},{'ab'[i % 2]}" for i in range(60)]
+    (tmp_path / "visits.csv").write_text("\n".join(["patient,age,x,outcome", *rows]) + "\n")
     for command in COMMANDS:
         words = shlex.split(command)
         if words[0] == "make":
             continue
         assert words[0] == "kerasbio", command
         small = SMALL if words[1] == "train" and len(words) == 3 else ()
+        if "tabular-diagnosis" in words and "--data" in words:
+            words += ["--epochs", "2", "--repeats", "2"]
         said = run([BIN / "kerasbio", *words[1:], *small], tmp_path)
         publish = re.search(r"to publish: (.*)", said)
         if small:

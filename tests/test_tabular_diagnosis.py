@@ -168,6 +168,11 @@ def test_more_columns_than_rows(tmp_path):
             ("--target", "y"),
             "rows.csv, column 'y': class 'x' has 2 subjects, of 3",
         ),
+        (
+            "a,predicted_y,y\n1,2,x\n3,5,z\n2,2,x\n",
+            ("--target", "y"),
+            "has the column 'predicted_y', as a prediction will be called",
+        ),
         ("a,y\n" + "".join(f'"1,{i}",{i % 2}\n' for i in range(9)), ("--target", "y"), "--decimal"),
         ("a,y\n1,x\n", ("--target", "y", "--subject", "y"), "--target and --subject"),
     ],
