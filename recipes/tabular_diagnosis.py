@@ -10,7 +10,7 @@ from kerasbio.training.options import RunOptions
 #: Cases up to which several splits are the default, and how many those are.
 SMALL_TABLE, SPLITS = 5_000, 5
 #: Updates that a training is to have, within these bounds of its epochs.
-UPDATES, FEWEST_EPOCHS, MOST_EPOCHS = 8_000, 10, 60
+UPDATES, FEWEST_EPOCHS, MOST_EPOCHS = 10_000, 10, 60
 
 #: Shares of the subjects to train, to choose the epoch, and to test.
 PARTS = (0.6, 0.15, 0.25)
@@ -97,7 +97,7 @@ def tabular_diagnosis(
 
     options = options.with_defaults(
         optimizer="adam", schedule="cosine", learning_rate=2.0, warmup_epochs=2.0,
-        samples=None if options.data else 40_000,
+        samples=None if options.data else 50_000,
     ).for_dry_run()  # fmt: skip
     seed_everything(options.seed)
 

@@ -93,4 +93,8 @@ def test_it_learns(name, seed, tmp_path):
     scores = json.loads((tmp_path / f"runs/{name}/a/scores.json").read_text())
     assert all(margin["low"] > 0 for margin in scores["margins"].values())
     assert scores.get("share_of_gap", 1) >= 0.9
+    if name == "tabular-diagnosis":
+        found = {p: s["auroc"]["value"] - 0.5 for p, s in scores["scores"].items()}
+        assert found["network"] >= 0.95 * found["oracle"]
+        assert scores["margins"]["logistic_regression"]["low"] >= 0.05
     assert (tmp_path / f"saved_models/{name}/1/saved_model.pb").is_file()
