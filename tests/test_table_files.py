@@ -477,3 +477,22 @@ def test_a_number_of_parquet_is_no_text_for_decimal_to_read(tmp_path):
     cases = read_tabular(parquet(tmp_path / "t.parquet", columns), "outcome", decimal=",")
     np.testing.assert_allclose(cases.labels, values, rtol=1e-6)
     assert cases.numbers[3] == 9.5
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["950", "1.260", "12.345", "7"], True),
+        (["0.950", "1.260", "12.345", "7.000"], False),
+        (["950", "1.26", "12.345", "7"], False),
+        (["950", "1.260", "12345", "7"], False),
+    ],
+)
+def test_a_point_that_may_part_thousands_is_told(write, cells, said):
+    rows = [f"{cell},{'ab'[i % 2]}" for i, cell in enumerate(cells * 3)]
+    file = write("\n".join(["x,outcome", *rows]))
+    notes = read_tabular(file, "outcome").notes
+    assert any("'1.260' in line 3" in n and "--decimal ," in n for n in notes) == said
+    if said:
+        cases = read_tabular(file, "outcome", decimal=",")
+        assert cases.numbers[1] == 1260 and cases.notes == ()

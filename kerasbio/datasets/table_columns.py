@@ -1,6 +1,7 @@
 """What is learned of the columns of a table, chunk by chunk."""
 
 import itertools
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -24,6 +25,8 @@ OPTIONS = {
     ".": "--decimal . (a decimal point, commas between thousands)",
     ",": "--decimal , (a decimal comma, points between thousands)",
 }
+#: What may be a number whose thousands are parted by points.
+GROUPED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
 THOUSANDS = {".": ",", ",": "."}
 
 
@@ -77,6 +80,8 @@ class Column:
         self._counts_up, self._last = True, np.nan
         self._readable: Counter[str] = Counter()
         self._example: dict[str, str] = {}
+        # Whether a point may part thousands, an example, and the largest number without one.
+        self._grouped, self._point, self._whole = decimal == "", "", -np.inf
 
     def learn(self, cells: Cells, lines: Sequence[str]) -> np.ndarray:
         """Take in the next cells, and where they stand; return the numbers in them."""
@@ -93,6 +98,8 @@ class Column:
         if not isinstance(cells, np.ndarray):
             self.text = True
             self._try_others(cells, lines, count, wrong)
+            if self._grouped:
+                self._try_thousands(cells, numbers, lines)
         return numbers
 
     def _try_others(
@@ -109,6 +116,19 @@ class Column:
             elif THOUSANDS[other] not in "".join(cells):
                 # The rule, and far quicker: these numbers are the same with either mark.
                 self._readable[other] += count
+
+    def _try_thousands(
+        self, cells: Sequence[str], numbers: np.ndarray, lines: Sequence[str]
+    ) -> None:
+        """Look if points are only where one that parts thousands would be."""
+        point = np.array(["." in cell for cell in cells], bool)
+        places = np.flatnonzero(point & np.isfinite(numbers)).tolist()
+        self._grouped = all(GROUPED.fullmatch(cells[place]) for place in places)
+        if len(places) and not self._point:
+            self._point = f"{quoted(cells[places[0]])} in {lines[places[0]]}"
+        self._whole = max(
+            self._whole, np.max(numbers, where=~point & np.isfinite(numbers), initial=-np.inf)
+        )
 
     @property
     def numeric(self) -> bool:
@@ -140,8 +160,13 @@ class Column:
 
     @property
     def note(self) -> str:
-        """What of a column of numbers, or of many numbers, is none; empty if all is or few are."""
+        """What of a column of numbers, or of many, is none or may be another; empty if nothing."""
         count = self.present - self.numbers
+        if self._grouped and self._point and 0 <= self._whole < 1000 and not count:
+            return (
+                f"the point in cells such as {self._point} is taken for that of decimals: if it "
+                "parts thousands, give --decimal ,."
+            )
         if not count or 2 * self.numbers < self.present:
             return ""
         dots = " and more" if count > len(self.wrong) else ""
