@@ -107,7 +107,7 @@ def test_tables_in_another_encoding_or_broken(tmp_path):
     write(tmp_path).joinpath("nodes.csv").write_bytes(NODES.encode("utf-16"))
     refused(tmp_path, "nodes.csv is no CSV in UTF-8")
     write(tmp_path, edges='source,target\na,"b\n')
-    refused(tmp_path, "edges.csv is no CSV in UTF-8", "unexpected end of data")
+    refused(tmp_path, "edges.csv is no CSV (row from line 2", "unexpected end of data")
 
 
 @pytest.mark.parametrize(
