@@ -100,6 +100,9 @@ def _add_scores(
     labels = [(name, score_label(name)) for name in OVERALL]
     rows += [(label, *(scores[p][name] for p in names)) for name, label in labels]
     for kind, label in PER_CLASS.items():
+        if len(classes) == 2 and kind != "sensitivity":
+            # Of two classes one has the other's AUROC, and its sensitivity as specificity.
+            continue
         rows.append(label)
         rows += [(name, *(scores[p][f"{kind}_{name}"] for p in names)) for name in classes]
     page.heading("Scores")
@@ -119,7 +122,8 @@ def _add_scores(
         ("sensitivity", "balanced_accuracy", "Sensitivity"),
     ):
         lines = {"all classes": {p: scores[p][overall] for p in names}}
-        lines |= {name: {p: scores[p][f"{kind}_{name}"] for p in names} for name in classes}
+        if len(classes) > 2 or kind != "auroc":
+            lines |= {name: {p: scores[p][f"{kind}_{name}"] for p in names} for name in classes}
         plot = plot_scores(plots / f"{kind}.png", lines, names)
         page.figure(plot, "by class, with 95 % intervals", title=label, grid="pair")
 
@@ -145,6 +149,8 @@ def _add_roc(
     page.heading("ROC curves")
     page.paragraph("Each class against the rest; the numbers are areas under the curves.")
     present = [k for k, name in enumerate(comparison.classes) if _is_scored(comparison, name)]
+    # Of two classes the curves are one another's mirror image.
+    present = present[-1:] if len(comparison.classes) == 2 else present
     if len(present) > MOST_ROC_CURVES:
         page.paragraph(f"Shown are the first {MOST_ROC_CURVES} of {len(present)} classes.")
     for k in present[:MOST_ROC_CURVES]:
