@@ -90,8 +90,9 @@ def _torch(
         images = images.transpose(0, 3, 1, 2).copy()
     inputs, labels = torch.from_numpy(images), torch.from_numpy(targets)
     loss = nn.CrossEntropyLoss()
-    # The epsilon of Keras; without it the steps differ.
-    optimizer = torch.optim.Adam(model.parameters(), 0.001, eps=1e-7)
+    # Keras adds its epsilon of 1e-7 before it corrects for the first steps: so it is that of the
+    # first step here, which is compared.
+    optimizer = torch.optim.Adam(model.parameters(), 0.001, eps=1e-7 / (1 - 0.999) ** 0.5)
     network = torch.compile(model) if compiled else model
 
     def step() -> None:
