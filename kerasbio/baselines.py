@@ -1,6 +1,6 @@
 """What one would try before a deep network: hand-made features and logistic regression."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,17 +65,43 @@ def fit_regression(
         The fitted model, with `predict_proba(features)`, and the strength chosen.
     """
     folds = subject_folds(labels, subjects, seed)
-    if not folds:
-        middle = strengths[len(strengths) // 2]
-        return _regression(middle).fit(features, labels), middle
+    best = choose_strength(fit_logistic, features, labels, folds, strengths)
+    return fit_logistic(best, features, labels), best
+
+
+def choose_strength(
+    fit: Callable[[float, np.ndarray, np.ndarray], Any],
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    strengths: Sequence[float],
+) -> float:
+    """Return the strength with the least loss on what was held out; the middle one without folds.
+
+    Args:
+        fit: Function of a strength, features and labels that returns a fitted model.
+        features: `(cases, features)`.
+        labels: `(cases,)`, integers or values.
+        folds: Indices to fit on and indices held out, of each fold.
+        strengths: To choose from.
+    """
+    if not len(folds):
+        return strengths[len(strengths) // 2]
     losses = np.zeros(len(strengths))
-    for fit, held in folds:
+    for seen, held in folds:
         for k, strength in enumerate(strengths):
-            model = _regression(strength).fit(features[fit], labels[fit])
-            known = np.searchsorted(model.classes_, labels[held])
-            losses[k] += log_losses(model.predict_proba(features[held]), known).sum()
-    best = strengths[int(np.argmin(losses))]
-    return _regression(best).fit(features, labels), best
+            model = fit(strength, features[seen], labels[seen])
+            losses[k] += _losses(model, features[held], labels[held]).sum()
+    return strengths[int(np.argmin(losses))]
+
+
+def _losses(model: Any, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the negative logarithm of the probability of each label, or the squared error."""
+    if not hasattr(model, "predict_proba"):
+        return np.square(model.predict(features) - labels)
+    known = np.searchsorted(model.classes_, labels)
+    probabilities = model.predict_proba(features)[np.arange(len(labels)), known]
+    return -np.log(np.maximum(probabilities, 1e-12))
 
 
 def subject_folds(
@@ -102,11 +128,6 @@ def subject_folds(
     return [(fit, held) for fit, held in folds if len(np.unique(labels[fit])) == len(names)]
 
 
-def log_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the negative logarithm of the probability `(cases,)` of each label."""
-    return -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12))
-
-
 def fit_oracle(causes: np.ndarray, labels: np.ndarray) -> Any:
     """Fit logistic regression to the true causes: what one who saw them could tell.
 
@@ -119,7 +140,7 @@ def fit_oracle(causes: np.ndarray, labels: np.ndarray) -> Any:
     Returns:
         A model with `predict_proba(causes)`.
     """
-    return _regression(10.0).fit(causes, labels)
+    return fit_logistic(10.0, causes, labels)
 
 
 class PixelGaussian:
@@ -143,9 +164,11 @@ class PixelGaussian:
         return images.reshape(count, *self.shape).astype(np.float32)
 
 
-def _regression(strength: float) -> Any:
+def fit_logistic(strength: float, features: np.ndarray, labels: np.ndarray) -> Any:
+    """Fit logistic regression to standardized features; `strength` is the inverse penalty."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=300, tol=1e-3))
+    model = LogisticRegression(C=strength, max_iter=300, tol=1e-3)
+    return make_pipeline(StandardScaler(), model).fit(features, labels)

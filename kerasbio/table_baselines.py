@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from kerasbio.baselines import log_losses, subject_folds
-from kerasbio.datasets.cases import Subset, limit, strata
+from kerasbio.baselines import choose_strength, fit_logistic, subject_folds
+from kerasbio.datasets.cases import Subset, choose_cases, strata
 from kerasbio.datasets.table_encoding import TableEncoding
 from kerasbio.datasets.tabular import TabularCases
 
@@ -108,23 +108,16 @@ class _Linear:
         self.classify = classify
 
     def fit(self, strength: float, features: np.ndarray, labels: np.ndarray) -> Any:
-        from sklearn.linear_model import LogisticRegression, Ridge
+        from sklearn.linear_model import Ridge
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
         if self.classify:
-            model = LogisticRegression(C=strength, max_iter=300, tol=1e-3)
-        else:
-            model = Ridge(alpha=1 / strength)
-        return make_pipeline(StandardScaler(), model).fit(features, labels)
+            return fit_logistic(strength, features, labels)
+        return make_pipeline(StandardScaler(), Ridge(alpha=1 / strength)).fit(features, labels)
 
     def choose(self, features: np.ndarray, labels: np.ndarray, folds: Folds) -> float:
-        losses = np.zeros(len(STRENGTHS))
-        for fit, held in folds:
-            for place, strength in enumerate(STRENGTHS):
-                model = self.fit(strength, features[fit], labels[fit])
-                losses[place] += _losses(model, features[held], labels[held]).sum()
-        return STRENGTHS[int(np.argmin(losses))] if len(folds) else 0.1
+        return choose_strength(self.fit, features, labels, folds, STRENGTHS)
 
     def describe(self, strength: float) -> str:
         return f"L2 penalty of inverse strength {strength:g}"
@@ -191,9 +184,7 @@ def _choose_folds(training: Subset, seed: int) -> tuple[np.ndarray, Folds]:
     Cases of a class with one subject are in the part to fit of every fold, so that each fold
     knows all classes.
     """
-    chosen = limit(training, MOST_TO_CHOOSE, seed)
-    few = chosen.indices if isinstance(chosen, Subset) and chosen is not training else None
-    few = np.arange(len(training)) if few is None else few
+    few = choose_cases(training, MOST_TO_CHOOSE, seed)
     part = Subset(training, few)
     kinds = strata(part)
     lone = [k for k in np.unique(kinds) if len(np.unique(part.subjects[kinds == k])) < 2]
@@ -239,10 +230,3 @@ def _spread(probabilities: np.ndarray, model: Any, classes: int) -> np.ndarray:
     found = np.zeros((len(probabilities), classes))
     found[:, model.classes_] = probabilities
     return found
-
-
-def _losses(model: Any, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    answer = _answer(model, features)
-    if answer.ndim == 1:
-        return np.square(answer - labels)
-    return log_losses(answer, np.searchsorted(model.classes_, labels))

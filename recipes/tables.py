@@ -47,7 +47,7 @@ def load_table(
     Raises:
         KerasbioError: If the file is not as expected, or no target is named.
     """
-    from kerasbio.datasets.cases import limit
+    from kerasbio.datasets.cases import choose_cases
     from kerasbio.datasets.clinical_table import ClinicalTable
     from kerasbio.datasets.table_files import read_tabular
     from kerasbio.datasets.tabular import load_wisconsin
@@ -72,10 +72,10 @@ def load_table(
         table = read_tabular(path, target, subject=subject, task=task, decimal=decimal or "")
         source = str(path)
         _check_table(table, source)
-    chosen = limit(table, options.samples, options.seed)
+    chosen = choose_cases(table, options.samples, options.seed)
     notes += table.notes
-    if chosen is not table:
-        table = table.subset(chosen.indices)
+    if len(chosen) < len(table):
+        table = table.subset(chosen)
     return table, source, [*notes, *_rare_classes(table)]
 
 

@@ -242,6 +242,13 @@ def limit(cases: Cases, count: int | None, seed: int) -> Cases:
     """
     if count is None or len(cases) <= count:
         return cases
+    return Subset(cases, choose_cases(cases, count, seed))
+
+
+def choose_cases(cases: Cases, count: int | None, seed: int) -> np.ndarray:
+    """Return the sorted indices of the cases that `limit` chooses."""
+    if count is None or len(cases) <= count:
+        return np.arange(len(cases))
     fraction = count / len(cases)
     random = np.random.default_rng(seed)
     _, first, members = np.unique(cases.subjects, return_index=True, return_inverse=True)
@@ -250,7 +257,7 @@ def limit(cases: Cases, count: int | None, seed: int) -> Cases:
     for kind in np.unique(kinds):
         group = random.permutation(np.flatnonzero(kinds == kind))
         chosen.extend(group[: max(3, round(fraction * len(group)))])
-    return Subset(cases, np.flatnonzero(np.isin(members, chosen)))
+    return np.flatnonzero(np.isin(members, chosen))
 
 
 def shift_image(image: np.ndarray, random: np.random.Generator, largest: int = 2) -> np.ndarray:

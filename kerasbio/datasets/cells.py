@@ -54,6 +54,14 @@ def parse_numbers(cells: Cells, decimal: str) -> tuple[np.ndarray, np.ndarray]:
     return numbers, wrong
 
 
+def tell_missing(count: int, named: Sequence[str]) -> str:
+    """Return what is said of `count` cells that are no numbers, the first of which are named."""
+    what = "1 cell is no number and counts"
+    if count > 1:
+        what = f"{count:,} cells are no numbers and count"
+    return f"{what} as missing: {', '.join(named)}{' and more' if count > len(named) else ''}"
+
+
 def _parse(texts: Sequence[str], decimal: str) -> np.ndarray:
     """Return the numbers in texts, nan or infinite where there is none."""
     if decimal == ",":

@@ -55,9 +55,9 @@ def iterate_chunks(
     rows = 0
     for names, cells, lines in read:
         for position, (name, column) in enumerate(zip(names, cells, strict=True)):
-            counts = position == 0 and _counts_from(column, rows)
-            if not name and not counts and not _is_empty(column):
-                raise no_name(file, position)
+            if name or _is_empty(column) or (position == 0 and _counts_from(column, rows)):
+                continue
+            raise no_name(file, position)
         rows += len(lines)
         named = [position for position, name in enumerate(names) if name]
         yield Chunk([names[k] for k in named], [cells[k] for k in named], lines)

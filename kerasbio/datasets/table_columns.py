@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasbio.datasets.cells import MISSING, Cells, parse_numbers
+from kerasbio.datasets.cells import MISSING, Cells, parse_numbers, tell_missing
 from kerasbio.datasets.tables import quoted
 from kerasbio.errors import KerasbioError
 
@@ -25,9 +25,9 @@ OPTIONS = {
     ".": "--decimal . (a decimal point, commas between thousands)",
     ",": "--decimal , (a decimal comma, points between thousands)",
 }
+THOUSANDS = {".": ",", ",": "."}
 #: What may be a number whose thousands are parted by points.
 GROUPED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
-THOUSANDS = {".": ",", ",": "."}
 
 
 class Values:
@@ -169,19 +169,15 @@ class Column:
             )
         if not count or 2 * self.numbers < self.present:
             return ""
-        dots = " and more" if count > len(self.wrong) else ""
-        named = ", ".join(self.wrong) + dots
         more = [f"--decimal {o}" for o in OPTIONS if self._readable[o] > self.numbers]
         hint = f" ({' or '.join(more)} would read more of them)" if more else ""
-        if not self.numeric:
-            return (
-                f"{self.numbers / self.present:.0%} of its cells are numbers, of 90 % that make a "
-                f"column of numbers, so that it is one of texts: {named}{hint}."
-            )
-        what = "1 cell is no number and counts"
-        if count > 1:
-            what = f"{count:,} cells are no numbers and count"
-        return f"{what} as missing: {named}{hint}."
+        if self.numeric:
+            return f"{tell_missing(count, self.wrong)}{hint}."
+        dots = " and more" if count > len(self.wrong) else ""
+        return (
+            f"{self.numbers / self.present:.0%} of its cells are numbers, of 90 % that make a "
+            f"column of numbers, so that it is one of texts: {', '.join(self.wrong)}{dots}{hint}."
+        )
 
 
 def why_useless(column: np.ndarray, values: Sequence[str] | None = None) -> str:

@@ -136,23 +136,39 @@ def export_classifier(
     dtype = tf.as_dtype(tensor.dtype if prepare is None else "float32")
     spec = {tensor.name: tf.TensorSpec(shape, dtype, name=tensor.name)}
 
-    def logits(**inputs: Any) -> dict[str, Any]:
+    def head(inputs: Mapping[str, Any]) -> Any:
         x = inputs[tensor.name]
-        outputs = model(x if prepare is None else prepare(x), training=False)
-        return {"logits": tf.cast(outputs, tf.float32)}
+        return model(x if prepare is None else prepare(x), training=False)
+
+    return export_model(
+        model,
+        directory,
+        {name: Signature(answer, spec) for name, answer in classifier_answers(head).items()},
+        {tensor.name: np.asarray(examples, dtype.as_numpy_dtype)},
+        {**(metadata or {}), "classes": list(classes)},
+        [] if prepare is None else [variable.value for variable in prepare.variables],
+    )
+
+
+#: Functions of inputs by keyword to a dict of outputs, by signature.
+Answers = dict[str, Callable[..., dict[str, Any]]]
+
+
+def classifier_answers(head: Callable[[Mapping[str, Any]], Any]) -> Answers:
+    """Return what a classifier answers: `probabilities` by default, `logits` on request.
+
+    Args:
+        head: From inputs by name to logits `(batch, classes)`, or `(batch, 1)` for one sigmoid.
+    """
+
+    def logits(**inputs: Any) -> dict[str, Any]:
+        return {"logits": tf.cast(head(inputs), tf.float32)}
 
     def probabilities(**inputs: Any) -> dict[str, Any]:
         raw = logits(**inputs)["logits"]
         return {"probabilities": tf.sigmoid(raw) if raw.shape[-1] == 1 else tf.nn.softmax(raw)}
 
-    return export_model(
-        model,
-        directory,
-        {"serving_default": Signature(probabilities, spec), "logits": Signature(logits, spec)},
-        {tensor.name: np.asarray(examples, dtype.as_numpy_dtype)},
-        {**(metadata or {}), "classes": list(classes)},
-        [] if prepare is None else [variable.value for variable in prepare.variables],
-    )
+    return {"serving_default": probabilities, "logits": logits}
 
 
 def _write(

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from kerasbio.datasets.table_encoding import TableEncoding
 from kerasbio.datasets.tabular import TabularCases
-from kerasbio.export.saved_model import Signature, export_model
+from kerasbio.export.saved_model import Answers, Signature, classifier_answers, export_model
 from kerasbio.layers.prepare_table import PrepareTable
 
 
@@ -75,9 +75,9 @@ def export_table_model(
             tf.stack(numbers, axis=1) if numbers else tf.zeros((batch, 0)),
             tf.stack(texts, axis=1) if texts else tf.fill((batch, 0), ""),
         )
-        return tf.cast(model(features, training=False), tf.float32)
+        return model(features, training=False)
 
-    answers = _class_answers(outputs) if values is None else _value_answers(outputs, values)
+    answers = classifier_answers(outputs) if values is None else _value_answers(outputs, values)
     specs = {key: tf.TensorSpec((None,), tf.float32, name=key) for key in numeric}
     specs |= {key: tf.TensorSpec((None,), tf.string, name=key) for key in categorical}
     signatures = {name: Signature(answer, specs) for name, answer in answers.items()}
@@ -97,24 +97,9 @@ def export_table_model(
     return export_model(model, directory, signatures, examples, described)
 
 
-#: From inputs by name to the head of the network.
-Outputs = Callable[[Mapping[str, Any]], Any]
-Answers = dict[str, Callable[..., dict[str, Any]]]
-
-
-def _class_answers(outputs: Outputs) -> Answers:
-    def logits(**inputs: Any) -> dict[str, Any]:
-        return {"logits": outputs(inputs)}
-
-    def probabilities(**inputs: Any) -> dict[str, Any]:
-        return {"probabilities": tf.nn.softmax(outputs(inputs))}
-
-    return {"serving_default": probabilities, "logits": logits}
-
-
-def _value_answers(outputs: Outputs, values: Regressand) -> Answers:
+def _value_answers(outputs: Callable[[Mapping[str, Any]], Any], values: Regressand) -> Answers:
     def value(**inputs: Any) -> dict[str, Any]:
-        found = outputs(inputs)[:, 0] * values.deviation + values.mean
+        found = tf.cast(outputs(inputs), tf.float32)[:, 0] * values.deviation + values.mean
         if values.radius is None:
             return {"value": found}
         return {"value": found, "low": found - values.radius, "high": found + values.radius}

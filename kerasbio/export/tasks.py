@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbio.export.saved_model import Signature, export_model
+from kerasbio.export.saved_model import Signature, classifier_answers, export_model
 from kerasbio.layers.adjacency import normalize_adjacency
 
 
@@ -91,15 +91,11 @@ def export_node_classifier(
     """
     mean, deviation = (tf.constant(value, tf.float32) for value in scale)
 
-    def logits(node_features, edges, weights):
-        adjacency = normalize_adjacency(edges, weights, tf.shape(node_features)[0])
-        inputs = {"node_features": (node_features - mean) / deviation, "adjacency": adjacency}
-        return {"logits": tf.cast(model(inputs, training=False), tf.float32)}
-
-    def probabilities(**inputs):
-        raw = logits(**inputs)["logits"]
-        one = raw.shape[-1] == 1
-        return {"probabilities": tf.sigmoid(raw) if one else tf.nn.softmax(raw)}
+    def head(raw):
+        features = raw["node_features"]
+        adjacency = normalize_adjacency(raw["edges"], raw["weights"], tf.shape(features)[0])
+        inputs = {"node_features": (features - mean) / deviation, "adjacency": adjacency}
+        return model(inputs, training=False)
 
     specs = {
         "node_features": tf.TensorSpec((None, len(scale[0])), tf.float32, name="node_features"),
@@ -107,8 +103,8 @@ def export_node_classifier(
         "weights": tf.TensorSpec((None,), tf.float32, name="weights"),
     }
     signatures = {
-        "serving_default": Signature(probabilities, specs, batched=False),
-        "logits": Signature(logits, specs, batched=False),
+        name: Signature(answer, specs, batched=False)
+        for name, answer in classifier_answers(head).items()
     }
     described = {**(metadata or {}), "classes": list(classes)}
     return export_model(model, directory, signatures, dict(examples), described)

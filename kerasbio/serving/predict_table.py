@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasbio.datasets.cells import Cells, parse_numbers
+from kerasbio.datasets.cells import Cells, parse_numbers, tell_missing
 from kerasbio.datasets.table_chunks import Chunk, iterate_chunks
 from kerasbio.datasets.tables import quoted
 from kerasbio.errors import KerasbioError
@@ -141,10 +141,7 @@ def predict_table(
         first_chunk = False
         yield from _rows(model, chunk, model.function(**inputs))
     for name, (count, named) in wrong.items():
-        what = "1 cell is no number and counts" if count == 1 else f"{count:,} cells are no numbers"
-        what += "" if count == 1 else " and count"
-        dots = ", ..." if count > len(named) else ""
-        say(f"column {quoted(name)}: {what} as missing: {', '.join(named)}{dots}")
+        say(f"column {quoted(name)}: {tell_missing(count, named)}")
 
 
 def _rows(model: ServedTable, chunk: Chunk, answer: dict[str, Any]) -> Iterator[PredictedRow]:

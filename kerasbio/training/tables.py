@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from kerasbio.datasets.cases import Subset, limit
+from kerasbio.datasets.cases import Subset, choose_cases
 from kerasbio.datasets.table_encoding import TableEncoding
 from kerasbio.datasets.tabular import TabularCases
 from kerasbio.metrics.bootstrap import Score
@@ -105,9 +105,7 @@ def importance_of_columns(
         seed: Seed of the permutations.
     """
     most = MOST_TO_SHUFFLE // max(2, len(table.classes))
-    chosen = limit(test, most, seed)
-    if isinstance(chosen, Subset) and chosen is not test:
-        test = Subset(table, test.indices[chosen.indices])
+    test = Subset(table, test.indices[choose_cases(test, most, seed)])
     labels = test.labels
 
     def score(predictions: np.ndarray, weights: np.ndarray) -> Any:
