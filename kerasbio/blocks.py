@@ -4,6 +4,8 @@ from typing import Any
 
 from keras import layers
 
+from kerasbio.activations import get_activation
+
 
 def dense_block(
     x: Any,
@@ -20,7 +22,7 @@ def dense_block(
     Args:
         x: `(batch, features)`.
         units: Number of units.
-        activation: Activation.
+        activation: Name of the activation, of `kerasbio.activations.ACTIVATIONS`.
         kernel_initializer: Initializer of the affine layer.
         batch_norm: Whether batch normalization comes before the activation.
         dropout: Share of the units that is dropped.
@@ -32,5 +34,5 @@ def dense_block(
     x = layers.Dense(units, kernel_initializer=kernel_initializer, name=name)(x)
     if batch_norm:
         x = layers.BatchNormalization(name=f"{name}_norm")(x)
-    x = layers.Activation(activation, name=f"{name}_activation")(x)
+    x = layers.Activation(get_activation(activation), name=f"{name}_activation")(x)
     return layers.Dropout(dropout, name=f"{name}_dropout")(x) if dropout else x

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from kerasbio.errors import Interrupted
+from kerasbio.names import OPTIMIZERS, SCHEDULES
 from kerasbio.quiet import import_tensorflow
 from kerasbio.training.options import RunOptions
 
@@ -29,7 +30,7 @@ class Finite(click.FloatRange):
 
 COUNT = click.IntRange(min=1)
 POSITIVE = Finite(min=0, min_open=True)
-CLIPS = ("clip_norm", "clip_variable_norm", "clip_value")
+CLIPS = ("clip_norm", "clip_variable_norm", "clip_value", "clip_adaptive")
 
 OPTIONS = (
     click.option("--epochs", type=COUNT, help="Passes over the training cases."),
@@ -38,21 +39,33 @@ OPTIONS = (
         "--samples", type=COUNT, help="Cases to generate, or the most to read of your own."
     ),
     click.option("--learning-rate", type=POSITIVE, help="Factor on the optimizer's own rate."),
-    click.option(
-        "--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), help="Default: the recipe's."
-    ),
-    click.option(
-        "--schedule",
-        type=click.Choice(["constant", "step", "cosine"]),
-        help="Course of the learning rate.",
-    ),
+    click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="Default: the recipe's."),
+    click.option("--schedule", type=click.Choice(SCHEDULES), help="Course of the learning rate."),
     click.option("--warmup-epochs", type=Finite(min=0), help="Epochs in which the rate rises."),
     click.option("--clip-norm", type=POSITIVE, help="Largest norm of all gradients together."),
     click.option("--clip-variable-norm", type=POSITIVE, help="Largest norm per variable."),
     click.option("--clip-value", type=POSITIVE, help="Largest absolute value of a gradient."),
+    click.option(
+        "--clip-adaptive",
+        type=Finite(0, 100, min_open=True),
+        metavar="PERCENTILE",
+        help="Limit the norm to a percentile of those so far.",
+    ),
     click.option("--batch-norm/--no-batch-norm", default=None, help="Default: as published."),
     click.option(
         "--freeze-batch-norm-at", type=COUNT, help="Epoch from which moving statistics stay."
+    ),
+    click.option(
+        "--batch-norm-momentum",
+        type=Finite(0, 1, max_open=True),
+        nargs=2,
+        metavar="FIRST LAST",
+        help="Momentum of moving statistics in the first and the last epoch.",
+    ),
+    click.option(
+        "--reestimate-batch-norm",
+        is_flag=True,
+        help="Estimate statistics anew over the training cases, once trained.",
     ),
     click.option(
         "--seed",
@@ -91,9 +104,15 @@ def training_options(recipe: Callable[..., None]) -> Callable[..., None]:
         typed = click.core.ParameterSource.COMMANDLINE
         given = tuple(n for n in values if context.get_parameter_source(n) is typed)
         if sum(values[name] is not None for name in CLIPS) > 1:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in CLIPS)
+            raise click.UsageError(f"give at most one of {flags}")
+        if values["reestimate_batch_norm"] and values["freeze_batch_norm_at"]:
             raise click.UsageError(
-                "give at most one of --clip-norm, --clip-variable-norm and --clip-value"
+                "the weights fit statistics that are frozen: give --freeze-batch-norm-at or "
+                "--reestimate-batch-norm"
             )
+        if values["batch_norm_momentum"] is not None:
+            values["batch_norm_momentum"] = list(values["batch_norm_momentum"])
         if values["data"] is not None:
             values["data"] = os.path.abspath(values["data"])
         known = {name: value for name, value in values.items() if name in shared}

@@ -1,5 +1,7 @@
 """The shared callbacks, by what they do to weights, statistics and rates."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,10 @@ from kerasbio.callbacks import (
     GradientClipping,
     GradientHealth,
     LearningRateSchedule,
+    gradient_clipping,
+    reestimate_batch_normalization,
 )
+from kerasbio.callbacks.hook import Stage, attach
 
 ROWS, FEATURES = 12, 5
 
@@ -69,6 +74,62 @@ def test_value(data):
     assert max(np.abs(c).max() for c in changes) == pytest.approx(0.125)
 
 
+def test_adaptive_limit_is_a_percentile_of_the_norms_so_far(data):
+    # At a rate of 0 the gradient changes with the batch alone.
+    model, batches, norms = linear(0.0), 6, []
+    x, y = data
+    for i in range(batches):
+        rows = slice(2 * i, 2 * i + 2)
+        residual = x[rows] @ model.layers[0].kernel.numpy() - y[rows]
+        norms.append(np.hypot(np.linalg.norm(x[rows].T @ residual), residual.sum()))
+    seen = Norms()
+    step(model, data, [GradientClipping(adaptive=60), seen], batch_size=2)
+    for i, clipped in enumerate(seen.norms):
+        assert clipped == pytest.approx(min(norms[i], np.percentile(norms[: i + 1], 60)), rel=1e-4)
+    again = Norms()
+    step(model, data, [GradientClipping(adaptive=60), again], batch_size=2)
+    assert again.norms == pytest.approx(seen.norms)
+
+
+class Norms(keras.callbacks.Callback):
+    """The norm of what comes to the update, by a stage that comes after clipping."""
+
+    class Look(Stage):
+        order = 9
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer)
+            self.norm = tf.Variable(0.0, trainable=False)
+
+        def __call__(self, gradients, variables):
+            self.norm.assign(tf.linalg.global_norm(gradients))
+            return gradients
+
+    def on_train_begin(self, logs=None):
+        self.norms = []
+        (self.stage,) = attach(self.model, self.Look).values()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.norms.append(float(self.stage.norm))
+
+
+def test_adaptive_limit_forgets_and_takes_no_norm_that_is_not_finite(monkeypatch):
+    monkeypatch.setattr(gradient_clipping, "HISTORY", 3)
+    stage = gradient_clipping.ClippingStage(keras.optimizers.SGD())
+    limit = tf.function(stage._percentile)
+    stage.limit.assign(50.0)
+    assert np.isinf(limit([tf.constant(np.inf)]))
+    seen = []
+    for norm in (4.0, 2.0, np.nan, 9.0, 8.0, 1.0, np.inf):
+        found = float(limit([tf.constant([norm, 0.0])]))
+        seen = [*seen, norm][-3:] if np.isfinite(norm) else seen
+        assert found == pytest.approx(np.median(seen))
+        np.testing.assert_allclose(stage.remembered(), seen)
+    copy = gradient_clipping.ClippingStage(keras.optimizers.SGD())
+    copy.remember(stage.remembered().tolist())
+    np.testing.assert_array_equal(copy.remembered(), stage.remembered())
+
+
 def test_small_gradients_are_left_alone(data):
     np.testing.assert_array_equal(
         step(linear(1e-3), data)[0], step(linear(1e-3), data, [GradientClipping(norm=1e9)])[0]
@@ -107,6 +168,8 @@ def test_changing_a_setting_traces_nothing_anew(data):
 def test_wrong_limits(limits):
     with pytest.raises(ValueError, match="exactly one of norm.*Received"):
         GradientClipping(**limits)
+    with pytest.raises(ValueError, match="percentile.*Received: adaptive=101"):
+        GradientClipping(adaptive=101)
 
 
 class Rates(keras.callbacks.Callback):
@@ -139,6 +202,56 @@ def test_cosine(data):
     t = np.arange(12) / 12
     expected = 0.01 + 0.99 * (1 + np.cos(np.pi * t)) / 2
     np.testing.assert_allclose(seen[4:] / 1e-3, expected, rtol=1e-5)
+
+
+def test_exponential(data):
+    seen = rates(linear(1e-3), data, LearningRateSchedule("exponential"))
+    np.testing.assert_allclose(seen / 1e-3, 0.01 ** (np.arange(16) / 16), rtol=1e-5)
+
+
+def test_one_cycle(data):
+    seen = rates(linear(1e-3), data, LearningRateSchedule("one-cycle"), epochs=25) / 1e-3
+    rising, falling = np.arange(30) / 30, np.arange(70) / 70
+    expected = np.concatenate([
+        1 - 0.96 * (1 + np.cos(np.pi * rising)) / 2,
+        0.01 + 0.99 * (1 + np.cos(np.pi * falling)) / 2,
+    ])  # fmt: skip
+    np.testing.assert_allclose(seen, expected, rtol=1e-5)
+    assert seen[0] == pytest.approx(1 / 25) and seen.argmax() == 30
+
+
+class Scores(keras.callbacks.Callback):
+    """Says how good an epoch was."""
+
+    def __init__(self, scores):
+        super().__init__()
+        self.scores = scores
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_auroc"] = self.scores[epoch]
+
+
+def test_plateau(data):
+    scores = Scores([0.5, 0.6, 0.6, 0.55, 0.7, 0.7, np.nan, 0.1, 0.1, 0.1])
+    schedule = LearningRateSchedule(
+        "plateau", monitor=("val_auroc", "max"), patience=2, warmup_epochs=1
+    )
+    model, seen = linear(1e-3), Rates()
+    step(model, data, [scores, schedule, seen], batch_size=6, epochs=10)
+    expected = np.repeat([1, 1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01], 2)
+    np.testing.assert_allclose(seen.rates[0] / 1e-3, 0.5, rtol=1e-5)
+    np.testing.assert_allclose(np.array(seen.rates[1:]) / 1e-3, expected[1:], rtol=1e-5)
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
+    np.testing.assert_allclose(rates(model, data, LearningRateSchedule("constant")), 1e-3)
+    with pytest.raises(ValueError, match="monitor must be one of loss. Received: 'val_loss'"):
+        step(linear(1e-3), data, [LearningRateSchedule("plateau")])
+
+
+def test_a_plateau_at_the_very_end_gives_the_rate_back(data):
+    schedule = LearningRateSchedule("plateau", monitor=("val_auroc", "max"), patience=1)
+    model = linear(1e-3)
+    step(model, data, [Scores([0.5, 0.4]), schedule], epochs=2)
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
 
 
 def test_rate_comes_back_and_a_second_fit_begins_anew(data):
@@ -212,6 +325,8 @@ def test_wrong_schedules(data):
         LearningRateSchedule("linear")
     with pytest.raises(ValueError, match="warmup_epochs.*Received"):
         LearningRateSchedule("cosine", warmup_epochs=-1)
+    with pytest.raises(ValueError, match="patience.*Received"):
+        LearningRateSchedule("plateau", patience=0)
     model = linear()
     decay = keras.optimizers.schedules.ExponentialDecay(1.0, 10, 0.5)
     model.compile(keras.optimizers.SGD(decay), "mse")
@@ -276,6 +391,71 @@ def test_freeze_at_counts_from_one():
         BatchNormalizationControl(freeze_at=0)
 
 
+def test_momentum_goes_from_the_first_epoch_to_the_last(data):
+    model, seen = normalized(), Statistics()
+    step(model, data, [BatchNormalizationControl(momentum=(0.5, 0.9)), seen], epochs=3)
+    expected = np.zeros(FEATURES)
+    for momentum, found in zip((0.5, 0.7, 0.9), seen.means, strict=True):
+        expected = momentum * expected + (1 - momentum) * data[0].mean(0)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+    # It ends with the fit, and stays out of what is saved.
+    assert model.layers[0].get_config()["momentum"] == model.layers[0].momentum == 0.99
+    step(model, data)
+    expected = 0.99 * expected + 0.01 * data[0].mean(0)
+    np.testing.assert_allclose(statistics(model)[0], expected, rtol=1e-4)
+
+
+def test_momentum_until_it_freezes(data):
+    model, seen = normalized(), Statistics()
+    step(model, data, [BatchNormalizationControl(momentum=0.0, freeze_at=2), seen], epochs=3)
+    np.testing.assert_allclose(seen.means[0], data[0].mean(0), rtol=1e-4)
+    np.testing.assert_array_equal(seen.means[0], seen.means[2])
+
+
+def test_statistics_are_estimated_anew_over_all_batches(data):
+    x, y = data
+    # Batches of unlike size and place: the mean of their variances would be too small.
+    x = x + 100 + np.arange(ROWS)[:, None] ** 2
+    parts = [slice(0, 5), slice(5, 7), slice(7, 12)]
+    batches = [(tf.constant(x[p], tf.float32), tf.constant(y[p])) for p in parts]
+    model = normalized()
+    control = BatchNormalizationControl(reestimate=batches)
+    learned = step(model, (x.astype(np.float32), y), [control], epochs=2)
+    mean, variance = statistics(model)
+    np.testing.assert_allclose(mean, x.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(variance, x.var(0), rtol=1e-4)
+    for change, other in zip(
+        learned, step(normalized(), (x.astype(np.float32), y), epochs=2), strict=True
+    ):
+        np.testing.assert_array_equal(change, other)
+    # As if nothing had been: the next step learns, and the statistics move by their momentum.
+    kept = statistics(model)[0]
+    assert total_norm(step(model, data)) > 0
+    np.testing.assert_allclose(
+        statistics(model)[0], 0.99 * kept + 0.01 * data[0].mean(0), rtol=1e-4
+    )
+    model.layers[0].trainable = False
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    kept = statistics(model)
+    reestimate_batch_normalization(model, batches)
+    np.testing.assert_array_equal(kept, statistics(model))
+    reestimate_batch_normalization(linear(), batches)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "give freeze_at, momentum or reestimate"),
+        ({"momentum": 1.0}, "momentum must be one number.*Received: momentum=1.0"),
+        ({"momentum": (0.5, 0.6, 0.7)}, "momentum must be one number, or two"),
+        ({"freeze_at": 2, "reestimate": []}, "give freeze_at or reestimate"),
+    ],
+)
+def test_wrong_control(settings, words):
+    with pytest.raises(ValueError, match=words):
+        BatchNormalizationControl(**settings)
+
+
 def test_health_measures_the_gradient_before_clipping(data):
     model = linear()
     x, y = data
@@ -324,21 +504,77 @@ def test_health_with_several_steps_a_call(data):
     assert found[:4] == [4, 12, 16, 24] and len(found) == 20
 
 
-def test_health_names_the_layer_and_the_remedy(data):
+def verdict(layers, data, callbacks=(), shape=(FEATURES,), rate=1e-9):
     keras.utils.set_random_seed(0)
-    layers = [keras.layers.Dense(4, "sigmoid", name=f"hidden{i}") for i in range(9)]
-    model = keras.Sequential([keras.Input((FEATURES,)), *layers, keras.layers.Dense(1, name="out")])
-    model.compile(keras.optimizers.SGD(1e-6), "mse")
+    model = keras.Sequential(
+        [keras.Input(shape), *layers, keras.layers.Dense(1, name="out")], name="net"
+    )
+    model.compile(keras.optimizers.SGD(rate), "mse")
     health = GradientHealth()
-    step(model, data, [health])
-    assert "vanish in" in health.verdict and "hidden0" in health.verdict
-    assert "batch normalization, residual connections" in health.verdict
-    exploding = GradientHealth()
-    step(linear(1e-9), (data[0] * 1e3, data[1] * 1e3), [exploding])
-    assert "explode in" in exploding.verdict and "clipping" in exploding.verdict
-    healthy = GradientHealth()
-    step(linear(1e-3), data, [healthy])
-    assert healthy.verdict == ""
+    step(model, data, [health, *callbacks])
+    return health.verdict
+
+
+def deep(activation, normalize=False, **settings):
+    for i in range(9):
+        yield keras.layers.Dense(4, name=f"hidden{i}", **settings)
+        if normalize:
+            yield keras.layers.BatchNormalization()
+        yield keras.layers.Activation(activation)
+
+
+@pytest.mark.parametrize(
+    ("layers", "remedies"),
+    [
+        (
+            deep("sigmoid"),
+            "another activation (ReLU with He initialization), batch normalization or "
+            "residual connections",
+        ),
+        (
+            deep("sigmoid", normalize=True, kernel_initializer=keras.initializers.Zeros()),
+            "another activation (ReLU with He initialization) or residual connections",
+        ),
+        (
+            deep("relu", kernel_initializer=keras.initializers.RandomNormal(stddev=0.01)),
+            "batch normalization or residual connections",
+        ),
+    ],
+)
+def test_health_names_the_layer_that_vanishes_and_what_it_lacks(data, layers, remedies):
+    said = verdict(layers, data)
+    assert said.startswith("gradients vanish in net/hidden0 (median norm ")
+    assert said.endswith(f": try {remedies}")
+
+
+def test_health_names_the_layer_that_explodes_and_what_it_lacks(data):
+    x, y = data[0] * 1e3, data[1] * 1e3
+    assert verdict([], (x, y)).endswith(
+        "in net/out (median norm 6.9e+07): try gradient clipping, batch normalization, smaller "
+        "initial weights or a lower rate"
+    )
+    clipped = verdict([], (x, y), [GradientClipping(norm=1.0)])
+    assert clipped.endswith("try batch normalization, smaller initial weights or a lower rate")
+    diverged = verdict([], (np.full_like(x, 1e30), y))
+    assert diverged.startswith("gradients explode in net/out (median norm inf)")
+    assert verdict([], data) == ""
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        (0.1, "vanish in net/embedding .*try a gated cell .LSTM or GRU. or an orthogonal"),
+        (3.0, "explode in net/rnn/simple_rnn_cell .*try gradient clipping, a gated cell"),
+    ],
+)
+def test_health_of_a_recurrent_network(data, gain, said):
+    embedding = keras.layers.Dense(2, use_bias=False, name="embedding")
+    cells = keras.layers.SimpleRNN(
+        4, activation="linear", recurrent_initializer=keras.initializers.Identity(gain), name="rnn"
+    )
+    series = np.zeros((ROWS, 12, 2), np.float32)
+    series[:, 0] = data[0][:, :2]
+    assert re.search(said, verdict([embedding, cells], (series, data[1]), shape=(12, 2)))
 
 
 def test_all_callbacks_on_a_nested_model_with_mixed_precision(data):

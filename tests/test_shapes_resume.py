@@ -1,7 +1,9 @@
 """Every shape of training goes on bitwise where it was broken off, and says where NaN began."""
 
+import json
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +17,21 @@ from tests.tiny_run import final, in_child, tiny_options
 on_every_shape = pytest.mark.parametrize("name", SHAPES)
 
 
+FIXED = {}
+#: What follows the course of a run must be taken up where it was left.
+FOLLOWING = {
+    "schedule": "plateau",
+    "clip_norm": None,
+    "clip_adaptive": 40.0,
+    "freeze_batch_norm_at": None,
+    "batch_norm_momentum": [0.5, 0.9],
+    "reestimate_batch_norm": True,
+}
+
+
+@pytest.mark.parametrize("settings", [FIXED, FOLLOWING], ids=["fixed", "following"])
 @on_every_shape
-def test_resume_is_bitwise(name, tmp_path):
+def test_resume_is_bitwise(name, settings, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
 
     def stopped():
@@ -30,16 +45,24 @@ def test_resume_is_bitwise(name, tmp_path):
             original(self, batch, logs)
 
         checkpointing.Checkpointing.on_train_batch_end = signalled
-        train_shape(name, tiny_options(broken))
+        learn(tiny_options(broken, **settings))
 
-    assert in_child(lambda: train_shape(name, tiny_options(whole))) == 0
+    def learn(options):
+        model = train_shape(name, options)
+        ends = [w.tolist() for w in model.get_weights()]
+        Path(options.output, "weights.json").write_text(json.dumps(ends))
+
+    assert in_child(lambda: learn(tiny_options(whole, **settings))) == 0
     assert in_child(stopped) == 143
     assert CheckpointStore(broken / "runs/tiny/a/checkpoints").newest().state["batch"] == 2
-    assert in_child(lambda: train_shape(name, tiny_options(broken, resume=True))) == 0
+    assert in_child(lambda: learn(tiny_options(broken, resume=True))) == 0
     ours, theirs = final(broken), final(whole)
     assert ours[0].keys() == theirs[0].keys()
     assert [key for key in ours[0] if ours[0][key] != theirs[0][key]] == []
     assert ours[1:] == theirs[1:]
+    # What is evaluated and exported too, and once more where nothing was left to do.
+    assert in_child(lambda: learn(tiny_options(tmp_path / "whole", resume=True))) == 0
+    assert (whole / "weights.json").read_text() == (broken / "weights.json").read_text()
 
 
 @on_every_shape

@@ -4,14 +4,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbio.callbacks.hook import Stage, attach, distinct_paths
+from kerasbio.callbacks.gradient_clipping import is_clipping
+from kerasbio.callbacks.hook import Stage, attach, distinct_paths, hooks_of
+from kerasbio.callbacks.remedies import exploding_remedies, vanishing_remedies
 
 POINTS_PER_RUN = 20
 LONGEST_INTERVAL = 50
 VANISHING_RATIO = 1e-4
 EXPLODING_NORM = 1e3
-VANISHING_REMEDY = "batch normalization, residual connections, a gated cell or another activation"
-EXPLODING_REMEDY = "gradient clipping, a lower rate or batch normalization"
 
 
 class NormStage(Stage):
@@ -60,6 +60,7 @@ class GradientHealth(keras.callbacks.Callback):
         self._stages: dict[str, NormStage] = {}
         self._steps = steps_per_epoch or 0
         self._first_batch = 0
+        self._clipped = False
 
     def on_train_begin(self, logs=None):
         self.history = []
@@ -97,34 +98,41 @@ class GradientHealth(keras.callbacks.Callback):
                 layer = prefix + name.rsplit("/", 1)[0]
                 squares[layer] = squares.get(layer, 0.0) + float(norm) ** 2
         self.history.append((self._step, {layer: s**0.5 for layer, s in squares.items()}))
+        self._clipped = any(is_clipping(hook) for hook in hooks_of(self.model).values())
 
     @property
     def verdict(self) -> str:
-        """The layer whose gradient vanishes or explodes, with the remedy; empty if none does."""
+        """The layer whose gradient vanishes or explodes, with the remedies that the network has
+        not yet got; empty if none does."""
         if not self.history:
             return ""
         layers = list(self.history[-1][1])
-        norms = {layer: np.median([h[1].get(layer, 0.0) for h in self.history]) for layer in layers}
-        largest = max(norms, key=lambda layer: norms[layer])
-        smallest = min(norms, key=lambda layer: norms[layer])
+        points = np.array([[h[1].get(layer, 0.0) for layer in layers] for h in self.history])
+        norms = np.median(np.where(np.isfinite(points), points, np.inf), axis=0)
+        largest, smallest = int(np.argmax(norms)), int(np.argmin(norms))
         if norms[largest] > EXPLODING_NORM:
             return (
-                f"gradients explode in {largest} (median norm {norms[largest]:.1e}): "
-                f"try {EXPLODING_REMEDY}"
+                f"gradients explode in {layers[largest]} (median norm {norms[largest]:.1e}): "
+                f"try {exploding_remedies(self.model, self._clipped)}"
             )
         if norms[smallest] < VANISHING_RATIO * norms[largest]:
             return (
-                f"gradients vanish in {smallest} (median norm {norms[smallest]:.1e}, beside "
-                f"{norms[largest]:.1e} in {largest}): try {VANISHING_REMEDY}"
+                f"gradients vanish in {layers[smallest]} (median norm {norms[smallest]:.1e}, "
+                f"beside {norms[largest]:.1e} in {layers[largest]}): "
+                f"try {vanishing_remedies(self.model)}"
             )
         return ""
 
     def get_state(self) -> dict:
         """Return the history, for a checkpoint."""
-        return {"history": self.history, "interval": self._interval}
+        return {
+            "history": self.history,
+            "interval": self._interval,
+            "clipped": self._clipped,
+        }
 
     def set_state(self, state: dict, step: int) -> None:
         """Go on after `step` steps of an earlier run."""
-        self._interval = state["interval"]
+        self._interval, self._clipped = state["interval"], state["clipped"]
         self.history = [(int(s), norms) for s, norms in state["history"]]
         self._first_batch = step % self._steps if self._steps else 0

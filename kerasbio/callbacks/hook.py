@@ -117,7 +117,7 @@ def attach(model: keras.Model, stage: type[StageType]) -> dict[str, StageType]:
             hook.stages[stage] = stage(hook.optimizer)
             added = True
         stages[name] = cast(StageType, hook.stages[stage])
-    before_each_fit(model, "stages", _rest)
+    before_each_fit(model, "stages", rest)
     if added:
         model.make_train_function(force=True)
     return stages
@@ -151,7 +151,8 @@ def before_each_fit(model: keras.Model, name: str, action: Callable[[keras.Model
     actions.setdefault(name, action)
 
 
-def _rest(model: keras.Model) -> None:
+def rest(model: keras.Model) -> None:
+    """Switch off whatever callbacks have switched on, and have not yet switched off."""
     for hook in hooks_of(model).values():
         for stage in hook.stages.values():
             stage.rest()

@@ -26,7 +26,8 @@ def build_q_network(
         input_shape: `(features,)` of an observation.
         num_actions: Number of actions.
         hidden: Units of each hidden layer.
-        activation: Activation of the hidden layers.
+        activation: Name of the activation of the hidden layers, of
+            `kerasbio.activations.ACTIVATIONS`.
         batch_norm: Whether batch normalization follows each hidden layer's affine part.
         name: Name of the model.
 

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from kerasbio.activations import get_activation
 from kerasbio.models.checks import check_positive
 
 
@@ -25,7 +26,8 @@ def build_lenet5(
     Args:
         input_shape: `(height, width, channels)`, height and width at least 32 pixels.
         num_classes: Number of classes; 1 gives one sigmoid logit.
-        activation: Activation of every hidden layer.
+        activation: Name of the activation of every hidden layer, of
+            `kerasbio.activations.ACTIVATIONS`.
         batch_norm: Whether batch normalization follows each hidden layer's affine part.
         name: Name of the model.
 
@@ -47,7 +49,7 @@ def build_lenet5(
         x = layer(x)
         if batch_norm:
             x = layers.BatchNormalization(name=f"{layer.name}_norm")(x)
-        return layers.Activation(activation, name=f"{layer.name}_{activation}")(x)
+        return layers.Activation(get_activation(activation), name=f"{layer.name}_{activation}")(x)
 
     inputs = keras.Input(input_shape, name="image")
     x = hidden(layers.Conv2D(6, 5, name="c1"), inputs)

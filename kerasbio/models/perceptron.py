@@ -56,7 +56,8 @@ def build_mlp(
         num_outputs: Number of classes, 1 for one sigmoid logit, or of values to regress on.
         width: Units of each hidden layer.
         depth: Number of hidden layers; 0 leaves one affine layer.
-        activation: Activation of the hidden layers.
+        activation: Name of the activation of the hidden layers, of
+            `kerasbio.activations.ACTIVATIONS`.
         kernel_initializer: Initializer of the hidden layers. With few features and a smooth
             activation `"he_normal"` is wanted: Glorot's would leave it all but linear.
         batch_norm: Whether batch normalization comes before each activation.

@@ -12,6 +12,7 @@ from kerasbio.callbacks import (
     GradientClipping,
     GradientHealth,
     LearningRateSchedule,
+    reestimate_batch_normalization,
 )
 from kerasbio.errors import KerasbioError
 from kerasbio.training.checkpoint import Checkpoint, CheckpointStore
@@ -21,7 +22,7 @@ from kerasbio.training.guard import FiniteGuard
 from kerasbio.training.options import RunOptions
 from kerasbio.training.progress import Journal, Progress, TimeLimit
 from kerasbio.training.run import Run
-from kerasbio.training.state import build_state, restore_state
+from kerasbio.training.state import STATES, build_state, restore_state
 
 #: Function of an epoch (a variable) and a number of batches to skip that returns a data set.
 Feed = Callable[[Any, int], tf.data.Dataset]
@@ -34,34 +35,44 @@ def seed_everything(seed: int) -> None:
 
 
 def shared_callbacks(
-    options: RunOptions, steps_per_epoch: int | None = None
-) -> list[keras.callbacks.Callback]:
+    options: RunOptions,
+    steps_per_epoch: int | None = None,
+    monitor: tuple[str, str] | None = None,
+) -> dict[str, keras.callbacks.Callback]:
     """Return the callbacks that the options ask for, the same for every architecture.
 
     Args:
         options: Options of a run: its schedule, clipping and batch normalization.
         steps_per_epoch: Steps of one epoch; None takes what `fit` knows.
+        monitor: Name of the log that a plateau is of, and `"min"` or `"max"`.
 
     Returns:
-        A schedule, gradient health and, where asked for, clipping and freezing.
+        By name: a schedule, gradient health and, where asked for, clipping and control of batch
+        normalization.
     """
-    callbacks: list[keras.callbacks.Callback] = [
-        GradientHealth(steps_per_epoch=steps_per_epoch),
-        LearningRateSchedule(
+    callbacks: dict[str, keras.callbacks.Callback] = {
+        "health": GradientHealth(steps_per_epoch=steps_per_epoch),
+        "schedule": LearningRateSchedule(
             options.schedule or "constant",
             warmup_epochs=options.warmup_epochs or 0,
             steps_per_epoch=steps_per_epoch,
+            monitor=monitor,
         ),
-    ]
+    }
     limits = {
         "norm": options.clip_norm,
         "variable_norm": options.clip_variable_norm,
         "value": options.clip_value,
+        "adaptive": options.clip_adaptive,
     }
     if any(limit is not None for limit in limits.values()):
-        callbacks.append(GradientClipping(**limits))
-    if options.freeze_batch_norm_at is not None:
-        callbacks.append(BatchNormalizationControl(freeze_at=options.freeze_batch_norm_at))
+        callbacks["clipping"] = GradientClipping(**limits)
+    momentum = options.batch_norm_momentum
+    if options.freeze_batch_norm_at is not None or momentum:
+        callbacks["batch_normalization"] = BatchNormalizationControl(
+            freeze_at=options.freeze_batch_norm_at,
+            momentum=(momentum[0], momentum[1]) if momentum else None,
+        )
     return callbacks
 
 
@@ -105,19 +116,18 @@ def fit(
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
     build_state(model, next(iter(feed(epoch, 0))))
 
-    callbacks = shared_callbacks(options, steps_per_epoch)
-    health = next(c for c in callbacks if isinstance(c, GradientHealth))
-    schedule = next(c for c in callbacks if isinstance(c, LearningRateSchedule))
-    journal = Journal(run.path, steps_per_epoch, health)
-    kept: dict[str, Any] = {"health": health, "schedule": schedule, "journal": journal}
+    decides = getattr(model, "monitor", monitor)
+    kept: dict[str, Any] = {**shared_callbacks(options, steps_per_epoch, decides)}
+    health, schedule = kept["health"], kept["schedule"]
     if options.minutes is not None:
         kept["limit"] = TimeLimit(options.minutes)
-        callbacks.append(kept["limit"])
-    decides = getattr(model, "monitor", monitor)
+    # What a watcher adds to the logs can be what a schedule goes by.
+    callbacks = [*watchers, *kept.values()]
+    journal = kept["journal"] = Journal(run.path, steps_per_epoch, health)
     checkpointing = Checkpointing(store, kept, steps_per_epoch, decides, resumed)
     guard = FiniteGuard(lambda at, batch: _batch_at(feed, at, batch), lambda: _kept(store))
     progress = Progress(epochs, steps_per_epoch)
-    callbacks += [guard, _EpochNumber(epoch), *watchers, progress, journal, checkpointing]
+    callbacks += [guard, _EpochNumber(epoch), progress, journal, checkpointing]
 
     begin = resumed.state["epoch"] if resumed else 0
     skip = resumed.state["batch"] if resumed else 0
@@ -144,8 +154,14 @@ def fit(
                 )
             finally:
                 progress.close()
+    health.set_model(model)
     notes += _findings(health, schedule, resumed if begin >= epochs else None)
-    _take_best(model, store, notes)
+    anew = options.reestimate_batch_norm
+    _take_best(model, store, notes, STATES if anew else ["weights"])
+    if anew:
+        # The same batches, whichever epoch this process was in.
+        epoch.assign(0)
+        reestimate_batch_normalization(model, feed(epoch, 0))
     return notes
 
 
@@ -184,7 +200,9 @@ def _segments(begin: int, skip: int, epochs: int) -> list[tuple[int, int, int]]:
     return [*broken, (begin + bool(skip), epochs, 0)]
 
 
-def _take_best(model: keras.Model, store: CheckpointStore, notes: list[str]) -> None:
+def _take_best(
+    model: keras.Model, store: CheckpointStore, notes: list[str], states: Sequence[str]
+) -> None:
     newest = store.newest()
     if newest is None:
         return
@@ -194,7 +212,7 @@ def _take_best(model: keras.Model, store: CheckpointStore, notes: list[str]) -> 
             best = store.load(newest.state["best"])
         except ValueError as error:
             notes.append(f"{error}: the newest weights stand in for the best")
-    restore_state(model, best.arrays, ["weights"])
+    restore_state(model, best.arrays, states)
 
 
 @contextlib.contextmanager

@@ -16,14 +16,17 @@ class RunOptions:
         batch_size: Cases per update.
         samples: Cases to generate, or the most to read from `data`.
         learning_rate: Factor on each optimizer's own default rate.
-        optimizer: `"sgd"`, `"momentum"` or `"adam"`.
-        schedule: `"constant"`, `"step"` or `"cosine"`.
+        optimizer: Name of an optimizer, of `kerasbio.names.OPTIMIZERS`.
+        schedule: Name of a schedule, of `kerasbio.names.SCHEDULES`.
         warmup_epochs: Epochs over which the rate rises linearly from 0.
         clip_norm: Largest global norm of the gradients.
         clip_variable_norm: Largest norm of each variable's gradient.
         clip_value: Largest absolute value of a gradient.
+        clip_adaptive: Percentile of the norms so far that the global norm is limited to.
         batch_norm: Whether to use batch normalization.
         freeze_batch_norm_at: Epoch, counted from 1, from which moving statistics stay.
+        batch_norm_momentum: Momentum of moving statistics in the first and the last epoch.
+        reestimate_batch_norm: Whether moving statistics are estimated anew after training.
         seed: Seed of the data, the weights and the order.
         data: Path of the user's own data.
         output: Folder that holds `runs/` and `saved_models/`.
@@ -45,8 +48,11 @@ class RunOptions:
     clip_norm: float | None = None
     clip_variable_norm: float | None = None
     clip_value: float | None = None
+    clip_adaptive: float | None = None
     batch_norm: bool | None = None
     freeze_batch_norm_at: int | None = None
+    batch_norm_momentum: list[float] | None = None
+    reestimate_batch_norm: bool = False
     seed: int = 0
     data: str | None = None
     output: str = "."
@@ -83,9 +89,17 @@ class RunOptions:
             f"batches of {self.batch_size}",
             f"at most {self.epochs} epochs",
         ]
-        limits = ("clip_norm", "clip_variable_norm", "clip_value", "freeze_batch_norm_at")
-        given = {name: getattr(self, name) for name in ("batch_norm", *limits)}
+        names = (
+            "batch_norm", "clip_norm", "clip_variable_norm", "clip_value", "clip_adaptive",
+            "freeze_batch_norm_at",
+        )  # fmt: skip
+        given = {name: getattr(self, name) for name in names}
         parts += [f"{name.replace('_', ' ')} {v}" for name, v in given.items() if v is not None]
+        if self.batch_norm_momentum:
+            first, last = self.batch_norm_momentum
+            parts.append(f"batch norm momentum {first:g} to {last:g}")
+        if self.reestimate_batch_norm:
+            parts.append("batch norm statistics estimated anew")
         return ", ".join([*parts, f"seed {self.seed}"])
 
     def to_json(self) -> str:

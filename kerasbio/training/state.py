@@ -1,5 +1,6 @@
 """Everything that a step of training reads or changes, as arrays."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -57,6 +58,9 @@ def restore_state(model: keras.Model, arrays: dict[str, Arrays], groups: Iterabl
 STATES = ("weights", "optimizers", "trainer")
 
 
+AUTOMATIC = re.compile(r".*/|_\d+$")
+
+
 def _variables(model: keras.Model) -> dict[str, dict[str, Any]]:
     optimizers = [
         (f"{name}/{variable.path}", variable)
@@ -73,5 +77,5 @@ def _variables(model: keras.Model) -> dict[str, dict[str, Any]]:
 
 
 def _numbered(named: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    # Paths of Keras need not differ, and their automatic numbers vary between processes.
-    return {f"{i}:{name.rsplit('/', 1)[-1]}": v for i, (name, v) in enumerate(named)}
+    # Paths of Keras need not differ, and their automatic numbers vary with what was made before.
+    return {f"{i}:{AUTOMATIC.sub('', path)}": v for i, (path, v) in enumerate(named)}
