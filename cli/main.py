@@ -9,6 +9,7 @@ import click
 
 from kerasbio import __version__
 from kerasbio.cli.completion import completion
+from kerasbio.cli.demo import demo
 from kerasbio.cli.doctor import doctor
 from kerasbio.cli.group import Root
 from kerasbio.cli.listings import models, recipes
@@ -34,5 +35,5 @@ def main(context: click.Context, debug: bool) -> None:
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
-for command in (recipes, models, train, predict, sample, doctor, completion):
+for command in (recipes, models, train, demo, predict, sample, doctor, completion):
     main.add_command(command)

@@ -31,6 +31,29 @@ def step(x: Any) -> Any:
     return ops.cast(x > 0, x.dtype) + (x - ops.stop_gradient(x))
 
 
+@keras.saving.register_keras_serializable(package="kerasbio")
+def sparsemax(x: Any) -> Any:
+    """Return the point of the probability simplex that is nearest to each row.
+
+    That of Keras 3.15 is another function on TensorFlow: its rows do not sum to 1.
+
+    Reference: [Martins and Astudillo, From softmax to sparsemax,
+    2016](https://arxiv.org/abs/1602.02068).
+
+    Args:
+        x: Finite numbers `(..., classes)`.
+
+    Returns:
+        Probabilities of the shape of `x`, many of them 0.
+    """
+    x = ops.convert_to_tensor(x)
+    largest = ops.flip(ops.sort(x, axis=-1), axis=-1)
+    count = ops.cast(ops.arange(1, ops.shape(x)[-1] + 1), x.dtype)
+    # The threshold by the largest k is greatest for those k that stay above it.
+    threshold = ops.max((ops.cumsum(largest, axis=-1) - 1) / count, axis=-1, keepdims=True)
+    return ops.relu(x - threshold)
+
+
 class Activation(NamedTuple):
     """What a reader wants to know of an activation.
 
@@ -120,6 +143,9 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
 }  # fmt: skip
 
+#: What Keras lacks, or has otherwise.
+_OWN = {"step": step, "sparsemax": sparsemax}
+
 #: Those that look at a whole row.
 OF_ROWS = ("softmax", "log_softmax", "sparsemax")
 
@@ -140,4 +166,4 @@ def get_activation(activation: str | Callable[[Any], Any]) -> Callable[[Any], An
             f"activation must be one of {', '.join(ACTIVATIONS)}. "
             f"Received: activation={activation!r}"
         )
-    return step if activation == "step" else keras.activations.get(activation)
+    return _OWN.get(activation) or keras.activations.get(activation)

@@ -2,7 +2,7 @@
 
 import click
 
-from kerasbio.recipes.options import POSITIVE, Finite, training_options
+from kerasbio.recipes.options import POSITIVE, Finite, activation_option, training_options
 from kerasbio.training.options import RunOptions
 
 #: Patients at once; updates in a step of `fit`; held-out patients.
@@ -28,8 +28,9 @@ LANES, UPDATES, PATIENTS = 32, 50, 4000
     type=POSITIVE,
     help="Loss of treating the healthy.",
 )
+@activation_option("relu")
 def adaptive_diagnostics(
-    options: RunOptions, prior: float, missed: float, overtreated: float
+    options: RunOptions, prior: float, missed: float, overtreated: float, activation: str
 ) -> None:
     """Train an agent to choose diagnostic tests one after another.
 
@@ -73,7 +74,11 @@ def adaptive_diagnostics(
         click.echo(f"run: {run.path}")
         click.echo(f"data: {data}")
         network = build_q_network(
-            (len(tests),), len(workup.actions), hidden=(64, 64), batch_norm=bool(options.batch_norm)
+            (len(tests),),
+            len(workup.actions),
+            hidden=(64, 64),
+            activation=activation,
+            batch_norm=bool(options.batch_norm),
         )
         # Rewards of about 1, where the Huber loss is still the squared error.
         scale = 1 / max(missed, overtreated, *(test.cost for test in tests))

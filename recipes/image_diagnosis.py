@@ -2,7 +2,7 @@
 
 import click
 
-from kerasbio.recipes.options import Finite, training_options
+from kerasbio.recipes.options import Finite, activation_option, training_options
 from kerasbio.training.options import RunOptions
 
 
@@ -29,7 +29,10 @@ from kerasbio.training.options import RunOptions
     type=Finite(0, 1),
     help="Even out brightness over this share of the image's side; 0 keeps it.",
 )
-def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: float) -> None:
+@activation_option("tanh")
+def image_diagnosis(
+    options: RunOptions, size: int, difficulty: float, shading: float, activation: str
+) -> None:
     """Train LeNet-5 to name the finding on an image.
 
     By default on simulated chest radiographs; with --data FOLDER on your own PNG, JPEG or TIFF
@@ -77,7 +80,10 @@ def image_diagnosis(options: RunOptions, size: int, difficulty: float, shading: 
         click.echo(f"run: {run.path}")
         click.echo(f"data: {data}")
         model = build_lenet5(
-            (size, size, channels), len(cases.classes), batch_norm=bool(options.batch_norm)
+            (size, size, channels),
+            len(cases.classes),
+            activation=activation,
+            batch_norm=bool(options.batch_norm),
         )
         model.compile(
             make_optimizer(options.optimizer, options.learning_rate),

@@ -1,17 +1,17 @@
-"""The options that every training recipe takes, gathered into one `RunOptions`."""
+"""The options that recipes and demonstrations share, gathered into one `RunOptions`."""
 
 import dataclasses
 import functools
 import math
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from kerasbio.errors import Interrupted
-from kerasbio.names import OPTIMIZERS, SCHEDULES
+from kerasbio.names import ACTIVATIONS, OPTIMIZERS, SCHEDULES
 from kerasbio.quiet import import_tensorflow
 from kerasbio.training.options import RunOptions
 
@@ -32,6 +32,21 @@ COUNT = click.IntRange(min=1)
 POSITIVE = Finite(min=0, min_open=True)
 CLIPS = ("clip_norm", "clip_variable_norm", "clip_value", "clip_adaptive")
 
+SEED = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Of data, weights and order.",
+)
+OUTPUT = click.option(
+    "--output",
+    type=click.Path(),
+    default=".",
+    show_default=True,
+    help="Folder that holds runs/ and saved_models/.",
+)
+NAME = click.option("--name", help="Name of the run. Default: what it is of and a number.")
 OPTIONS = (
     click.option("--epochs", type=COUNT, help="Passes over the training cases."),
     click.option("--batch-size", type=COUNT, help="Cases per update."),
@@ -39,7 +54,12 @@ OPTIONS = (
         "--samples", type=COUNT, help="Cases to generate, or the most to read of your own."
     ),
     click.option("--learning-rate", type=POSITIVE, help="Factor on the optimizer's own rate."),
-    click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="Default: the recipe's."),
+    click.option(
+        "--optimizer",
+        type=click.Choice(OPTIMIZERS),
+        metavar="NAME",
+        help=f"One of {', '.join(OPTIMIZERS)}. Default: the recipe's.",
+    ),
     click.option("--schedule", type=click.Choice(SCHEDULES), help="Course of the learning rate."),
     click.option("--warmup-epochs", type=Finite(min=0), help="Epochs in which the rate rises."),
     click.option("--clip-norm", type=POSITIVE, help="Largest norm of all gradients together."),
@@ -67,25 +87,21 @@ OPTIONS = (
         is_flag=True,
         help="Estimate statistics anew over the training cases, once trained.",
     ),
-    click.option(
-        "--seed",
-        type=click.IntRange(0, 2**32 - 1),
-        default=0,
-        show_default=True,
-        help="Of data, weights and order.",
-    ),
+    SEED,
     click.option("--data", type=click.Path(), help="Your own data in place of the synthetic."),
-    click.option(
-        "--output",
-        type=click.Path(),
-        default=".",
-        show_default=True,
-        help="Folder that holds runs/ and saved_models/.",
-    ),
-    click.option("--name", help="Name of the run. Default: the architecture and a number."),
+    OUTPUT,
+    NAME,
     click.option("--resume", is_flag=True, help="Go on with the run --name, or the newest one."),
     click.option("--dry-run", is_flag=True, help="Try every stage on a few cases."),
     click.option("--minutes", type=POSITIVE, help="Begin no epoch that would end after these."),
+)
+
+
+DEMONSTRATION_OPTIONS = (
+    SEED,
+    OUTPUT,
+    NAME,
+    click.option("--quick", is_flag=True, help="A small one, in seconds, to try it."),
 )
 
 
@@ -96,41 +112,77 @@ def training_options(recipe: Callable[..., None]) -> Callable[..., None]:
     holds the names of what the user typed. With `--resume` the values are those of the run.
     """
 
-    @click.pass_context
-    @functools.wraps(recipe)
-    def command(context: click.Context, /, **values: Any) -> None:
-        shared = {f.name for f in dataclasses.fields(RunOptions)}
-        own = {name: value for name, value in values.items() if name not in shared}
-        typed = click.core.ParameterSource.COMMANDLINE
-        given = tuple(n for n in values if context.get_parameter_source(n) is typed)
-        if sum(values[name] is not None for name in CLIPS) > 1:
-            flags = ", ".join(f"--{name.replace('_', '-')}" for name in CLIPS)
-            raise click.UsageError(f"give at most one of {flags}")
-        if values["reestimate_batch_norm"] and values["freeze_batch_norm_at"]:
-            raise click.UsageError(
-                "the weights fit statistics that are frozen: give --freeze-batch-norm-at or "
-                "--reestimate-batch-norm"
-            )
-        if values["batch_norm_momentum"] is not None:
-            values["batch_norm_momentum"] = list(values["batch_norm_momentum"])
-        if values["data"] is not None:
-            values["data"] = os.path.abspath(values["data"])
-        known = {name: value for name, value in values.items() if name in shared}
-        options = RunOptions(**known, extra=own, given=given)
+    def prepare(context: click.Context, options: RunOptions) -> RunOptions:
+        _check(options)
+        momentum = options.batch_norm_momentum
+        options = dataclasses.replace(
+            options,
+            data=options.data and os.path.abspath(options.data),
+            # As it comes back from the file of a run that is resumed.
+            batch_norm_momentum=momentum and list(momentum),
+        )
         if options.resume:
             from kerasbio.training.run import resumed_options
 
-            options = resumed_options(context.command.name or "", options)
+            return resumed_options(context.command.name or "", options)
+        return options
+
+    return _command(recipe, OPTIONS, prepare, "; a run that has begun goes on with --resume")
+
+
+def activation_option(default: str) -> Callable[..., Any]:
+    """Return the option `--activation` of a recipe whose network has the one given by default."""
+    return click.option(
+        "--activation",
+        type=click.Choice(ACTIVATIONS),
+        metavar="NAME",
+        default=default,
+        show_default=True,
+        help="Of the hidden layers: see kerasbio demo activations.",
+    )
+
+
+def demonstration_options(demonstration: Callable[..., None]) -> Callable[..., None]:
+    """Give a demonstration `--seed`, `--output`, `--name` and `--quick`.
+
+    It is called with a `RunOptions`, `quick`, and its own options.
+    """
+    return _command(demonstration, DEMONSTRATION_OPTIONS, lambda _, options: options, "")
+
+
+def _command(
+    recipe: Callable[..., None],
+    shared: Sequence[Callable[..., Any]],
+    prepare: Callable[[click.Context, RunOptions], RunOptions],
+    hint: str,
+) -> Callable[..., None]:
+    @click.pass_context
+    @functools.wraps(recipe)
+    def command(context: click.Context, /, **values: Any) -> None:
+        fields = {f.name for f in dataclasses.fields(RunOptions)}
+        own = {name: value for name, value in values.items() if name not in fields}
+        typed = click.core.ParameterSource.COMMANDLINE
+        given = tuple(n for n in values if context.get_parameter_source(n) is typed)
+        known = {name: value for name, value in values.items() if name in fields}
+        options = prepare(context, RunOptions(**known, extra=own, given=given))
         import_tensorflow()
         try:
             recipe(options, **{name: options.extra.get(name, own[name]) for name in own})
         except KeyboardInterrupt:
             # While it trains, the state of the step is saved; this is before or after.
-            raise Interrupted(
-                "stopped by the keyboard; a run that has begun goes on with --resume",
-                signal.SIGINT,
-            ) from None
+            raise Interrupted(f"stopped by the keyboard{hint}", signal.SIGINT) from None
 
-    for option in reversed(OPTIONS):
+    for option in reversed(shared):
         command = option(command)
     return command
+
+
+def _check(options: RunOptions) -> None:
+    if sum(getattr(options, name) is not None for name in CLIPS) > 1:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in CLIPS)
+        raise click.UsageError(f"give at most one of {flags}")
+    if options.reestimate_batch_norm and options.freeze_batch_norm_at:
+        raise click.UsageError(
+            "the weights fit statistics that are frozen: give --freeze-batch-norm-at or "
+            "--reestimate-batch-norm"
+        )

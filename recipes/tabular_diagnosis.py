@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from kerasbio.recipes.options import COUNT, Finite, training_options
+from kerasbio.recipes.options import COUNT, Finite, activation_option, training_options
 from kerasbio.training.options import RunOptions
 
 #: Cases up to which several splits are the default, and how many those are.
@@ -14,6 +14,7 @@ UPDATES, FEWEST_EPOCHS, MOST_EPOCHS = 10_000, 10, 60
 
 #: Shares of the subjects to train, to choose the epoch, and to test.
 PARTS = (0.6, 0.15, 0.25)
+#: By the rate of Adam.
 WEIGHT_DECAY = 0.01
 
 
@@ -59,6 +60,7 @@ class Outcome(NamedTuple):
 @click.option(
     "--dropout", default=0.2, show_default=True, type=Finite(0, 0.99), help="Share of units."
 )
+@activation_option("silu")
 @click.option("--residual", is_flag=True, help="Add the input of each hidden layer to its output.")
 @click.option(
     "--difficulty",
@@ -77,6 +79,7 @@ def tabular_diagnosis(
     width: int,
     depth: int,
     dropout: float,
+    activation: str,
     residual: bool,
     difficulty: float,
 ) -> None:
@@ -175,7 +178,7 @@ def train_on_split(run: Any, table: Any, parts: Any, seed: int) -> Outcome:
     from kerasbio.datasets.table_encoding import fit_encoding
     from kerasbio.datasets.tabular import EncodedCases
     from kerasbio.models.perceptron import build_mlp
-    from kerasbio.optimizers import make_optimizer
+    from kerasbio.optimizers import SETTINGS, make_optimizer
     from kerasbio.table_baselines import fit_table_baselines
     from kerasbio.training.fit import fit
     from kerasbio.training.tables import TableNetwork, compare_on_table
@@ -189,17 +192,21 @@ def train_on_split(run: Any, table: Any, parts: Any, seed: int) -> Outcome:
     fed, held = (Subset(cases, part.indices) for part in (training, validation))
 
     keras.utils.set_random_seed(seed)
-    shape = {name: options.extra[name] for name in ("width", "depth", "dropout", "residual")}
+    chosen = ("width", "depth", "dropout", "activation", "residual")
+    shape = {name: options.extra[name] for name in chosen}
     model = build_mlp(
-        (encoding.width,), len(classes) or 1, activation="silu", kernel_initializer="he_normal",
+        (encoding.width,), len(classes) or 1, kernel_initializer="he_normal",
         batch_norm=bool(options.batch_norm), **shape,
     )  # fmt: skip
     if classes:
         # From the first update on, a class is as probable as it is frequent.
         counts = np.bincount(labels, minlength=len(classes)) + 1
         model.get_layer("outputs").bias.assign(np.log(counts / counts.sum()))
+    # Each update takes the same share of the weights, whatever the optimizer's own rate.
+    rates = [SETTINGS[name][1]["learning_rate"] for name in ("adam", options.optimizer)]
+    decay = WEIGHT_DECAY * rates[0] / rates[1]
     model.compile(
-        make_optimizer(options.optimizer, options.learning_rate, weight_decay=WEIGHT_DECAY),
+        make_optimizer(options.optimizer, options.learning_rate, weight_decay=decay),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         if classes
         else keras.losses.MeanSquaredError(),

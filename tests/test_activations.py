@@ -1,8 +1,11 @@
 """Activations: the facts of the table against what Keras computes, and names everywhere."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import tensorflow as tf
 
 from kerasbio import names
@@ -50,6 +53,76 @@ def test_range_slope_and_saturation(name):
         "no": (False, False),
     }  # fmt: skip
     assert (low < 1e-2, high < 1e-2) == flat[fact.saturates]
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def half(x, reach):
+    return np.clip((x + reach) / (2 * reach), 0, 1)
+
+
+#: Written from the publications.
+FORMULAS = {
+    "linear": lambda x: x,
+    "step": lambda x: 1.0 * (x > 0),
+    "sigmoid": sigmoid,
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
+    "celu": lambda x: np.maximum(x, 0) + np.minimum(np.expm1(x), 0),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x)),
+    "gelu": lambda x: x * (1 + scipy.special.erf(x / np.sqrt(2))) / 2,
+    "silu": lambda x: x * sigmoid(x),
+    "mish": lambda x: x * np.tanh(np.log1p(np.exp(x))),
+    "softplus": lambda x: np.log1p(np.exp(x)),
+    "squareplus": lambda x: (x + np.sqrt(x**2 + 4)) / 2,
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "exponential": np.exp,
+    "log_sigmoid": lambda x: -np.log1p(np.exp(-x)),
+    "hard_sigmoid": lambda x: half(x, 3),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "hard_silu": lambda x: x * half(x, 3),
+    "soft_shrink": lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0),
+    "hard_shrink": lambda x: x * (np.abs(x) > 0.5),
+    "tanh_shrink": lambda x: x - np.tanh(x),
+    "sparse_plus": lambda x: np.where(x < 1, np.maximum(x + 1, 0) ** 2 / 4, x),
+    "sparse_sigmoid": lambda x: half(x, 1),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_values_are_those_of_the_formula(name):
+    x = GRID[np.abs(GRID) < 12]
+    np.testing.assert_allclose(get_activation(name)(tf.constant(x)), FORMULAS[name](x), atol=1e-7)
+
+
+def nearest_probabilities(row):
+    """Among all sets of classes that could stay above 0, the nearest feasible point."""
+    best = None
+    for chosen in itertools.product([False, True], repeat=len(row)):
+        if any(chosen):
+            kept = np.array(chosen)
+            point = np.where(kept, row + (1 - row[kept].sum()) / kept.sum(), 0)
+            distance = ((point - row) ** 2).sum()
+            if point.min() >= 0 and (best is None or distance < best[0]):
+                best = distance, point
+    return best[1]
+
+
+def test_activations_of_rows():
+    assert set(FORMULAS) | set(OF_ROWS) == set(ACTIVATIONS)
+    rows = np.random.default_rng(0).normal(0, 1.5, (40, 5))
+    rows[0] = 0
+    found = {name: get_activation(name)(tf.constant(rows)).numpy() for name in OF_ROWS}
+    np.testing.assert_allclose(found["softmax"], scipy.special.softmax(rows, axis=1))
+    np.testing.assert_allclose(found["log_softmax"], scipy.special.log_softmax(rows, axis=1))
+    expected = [nearest_probabilities(row) for row in rows]
+    np.testing.assert_allclose(found["sparsemax"], expected, atol=1e-12)
+    assert (found["sparsemax"] == 0).mean() > 0.3
 
 
 def test_every_activation_of_keras_is_named():

@@ -96,8 +96,8 @@ def test_every_recipe_takes_the_shared_options():
     shared = {
         "epochs", "batch_size", "samples", "learning_rate", "optimizer", "schedule",
         "warmup_epochs", "clip_norm", "clip_variable_norm", "clip_value", "batch_norm",
-        "clip_adaptive", "freeze_batch_norm_at", "batch_norm_momentum", "reestimate_batch_norm", "seed",
-        "data", "output", "name", "resume", "dry_run",
+        "clip_adaptive", "freeze_batch_norm_at", "batch_norm_momentum", "reestimate_batch_norm",
+        "seed", "data", "output", "name", "resume", "dry_run",
     }  # fmt: skip
     for command in main.commands["train"].commands.values():
         assert shared <= {parameter.name for parameter in command.params}

@@ -33,7 +33,7 @@ def test_only_one_global_package(wheel):
         names = archive.namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"kerasbio"}
     here = [p.relative_to(ROOT) for p in (ROOT / "kerasbio").rglob("*.py")]
-    here += [Path("kerasbio") / p.relative_to(ROOT) for p in ROOT.glob("[cr][le]*/*.py")]
+    here += [Path("kerasbio") / p.relative_to(ROOT) for p in ROOT.glob("[cr][le]*/**/*.py")]
     assert {str(path) for path in here} <= set(names)
 
 

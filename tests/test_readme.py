@@ -1,5 +1,8 @@
-"""Every command and every program in the README does what it says."""
+"""Every command and every program in the README and under docs/ does what it says."""
 
+import base64
+import html
+import json
 import os
 import re
 import shlex
@@ -12,15 +15,17 @@ import pytest
 from PIL import Image
 
 from kerasbio.recipes import RECIPES
+from kerasbio.recipes.demonstrations import DEMONSTRATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
+DOCS = {path.name: path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
 SMALL = ("--epochs", "1", "--samples", "64")
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+def blocks(language, text=README):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
 
 
 COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
@@ -73,7 +78,30 @@ def test_make_commands(tmp_path):
     assert said.splitlines()[-1].startswith("kerasbio: open") and "report.html" in said
 
 
-@pytest.mark.parametrize("program", blocks("python"))
+def test_demonstrations_of_the_docs(tmp_path):
+    commands = [
+        line for text in DOCS.values() for b in blocks("sh", text) for line in b.split("\n")
+    ]
+    commands = [shlex.split(command) for command in commands if command]
+    assert {words[2] for words in commands} == {each.name for each in DEMONSTRATIONS}
+    for words in commands:
+        assert words[:2] == ["kerasbio", "demo"]
+        said = run([BIN / "kerasbio", *words[1:], "--quick"], tmp_path).splitlines()
+        assert said[0] == said[-1] and said[0].startswith(f"run: runs/{words[2]}/")
+        folder = tmp_path / said[0].removeprefix("run: ")
+        assert said[-2] == f"report: runs/{words[2]}/{folder.name}/report.html"
+        page = (folder / "report.html").read_text()
+        assert said[-3] in html.unescape(page)
+        assert json.loads((folder / "results.json").read_text())
+        for picture in (folder / "plots").glob("*.png"):
+            data = base64.b64encode(picture.read_bytes()).decode()
+            assert data in page or picture.name == "activations.png"
+
+
+PROGRAMS = [program for text in (README, *DOCS.values()) for program in blocks("python", text)]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_programs(program, tmp_path):
     run([sys.executable, "-c", program], tmp_path)
 
@@ -84,5 +112,6 @@ def test_every_recipe_is_in_the_table():
 
 
 def test_links_lead_somewhere():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+    for folder, text in ((ROOT, README), *((ROOT / "docs", text) for text in DOCS.values())):
+        for target in re.findall(r"\]\(([^)#]+)\)", text):
+            assert target.startswith("https://") or (folder / target).exists(), target

@@ -213,7 +213,7 @@ def test_wisconsin_with_its_spread(tmp_path):
 def test_wisconsin_in_ten_times_five_folds(tmp_path):
     """Mean AUROC over repeated stratified 5-fold cross-validation, paired by case."""
     table = load_wisconsin()
-    shape = {"width": 256, "depth": 2, "dropout": 0.2, "residual": False}
+    shape = {"width": 256, "depth": 2, "dropout": 0.2, "activation": "silu", "residual": False}
     options = RunOptions(
         epochs=40, batch_size=32, optimizer="adam", learning_rate=2.0, schedule="cosine",
         warmup_epochs=2.0, output=str(tmp_path), extra=shape,

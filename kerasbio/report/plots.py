@@ -131,11 +131,11 @@ def plot_gradients(path: Path, history: Mapping[str, np.ndarray]) -> Path:
             if position in chosen:
                 ends[labels[position]] = (norms, shades[position])
         axes.set_xlabel("step")
-        axes.yaxis.set_major_formatter(_power)
+        axes.yaxis.set_major_formatter(format_power)
         low, high = axes.get_ylim()
         axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         # Within few decades the powers of ten alone would leave the axis without a scale.
-        axes.yaxis.set_minor_formatter(_power if high < 100 * low else lambda *_: "")
+        axes.yaxis.set_minor_formatter(format_power if high < 100 * low else lambda *_: "")
         label_ends(axes, steps, ends)
 
     return draw(path, paint)
@@ -192,6 +192,19 @@ def shorten(name: str, longest: int = 16, *, end: bool = False) -> str:
     return dots + name[1 - longest :] if end else name[: longest - 1] + dots
 
 
+def format_power(value: float, _: Any) -> str:
+    """Write a number as a power of ten, called as the formatter of an axis: `"2·10⁻³"`."""
+    if value <= 0:
+        return ""
+    exponent = math.floor(math.log10(value) + 1e-9)
+    factor = f"{value / 10.0**exponent:.2g}"
+    return (
+        ("" if factor == "1" else f"{factor}·")
+        + "10"
+        + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    )
+
+
 def _bottom(group: list[float], gap: float) -> float:
     return group[0] - gap * (group[1] - 1) / 2
 
@@ -214,15 +227,3 @@ def _marker(x: np.ndarray) -> dict[str, Any]:
 
 def _short(value: float, _: Any) -> str:
     return f"{value:.3g}".replace("e-0", "e-").replace("-", "\N{MINUS SIGN}")
-
-
-def _power(value: float, _: Any) -> str:
-    if value <= 0:
-        return ""
-    exponent = math.floor(math.log10(value) + 1e-9)
-    factor = f"{value / 10.0**exponent:.2g}"
-    return (
-        ("" if factor == "1" else f"{factor}·")
-        + "10"
-        + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    )

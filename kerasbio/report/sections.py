@@ -13,6 +13,8 @@ METRIC_NAMES = {
     "kernel_distance": ("Kernel distance", "of samples to validation images"),
     "return": ("Return", "mean sum of the rewards of an episode"),
 }
+#: What lies beside the report of a training.
+FILES = "the options, every curve as CSV, the scores as JSON, the model card"
 
 
 def add_curves(page: Page, run_path: Path) -> Page:
@@ -64,7 +66,7 @@ def metric_names(columns: list[str]) -> list[str]:
     return sorted(dict.fromkeys(names), key=lambda name: name != "loss")
 
 
-def add_provenance(page: Page, run_path: Path) -> Page:
+def add_provenance(page: Page, run_path: Path, files: str = FILES) -> Page:
     """Add what is needed to do the run again: its command, its versions and its files."""
     command, environment = run_path / "command.txt", run_path / "environment.json"
     page.heading("How to do it again")
@@ -76,8 +78,5 @@ def add_provenance(page: Page, run_path: Path) -> Page:
         versions = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
         pairs = [(name.capitalize(), str(value)) for name, value in content.items()]
         page.facts([*pairs, ("Packages", versions)])
-    page.paragraph(
-        "Beside this page lie the options, every curve as CSV, the scores as JSON, each figure as "
-        "a PNG file under plots, and the model card."
-    )
+    page.paragraph(f"Beside this page lie {files}, and each figure as a PNG file under plots.")
     return page

@@ -156,12 +156,9 @@ def fit(
                 progress.close()
     health.set_model(model)
     notes += _findings(health, schedule, resumed if begin >= epochs else None)
-    anew = options.reestimate_batch_norm
-    _take_best(model, store, notes, STATES if anew else ["weights"])
-    if anew:
-        # The same batches, whichever epoch this process was in.
-        epoch.assign(0)
-        reestimate_batch_normalization(model, feed(epoch, 0))
+    # The same batches, whichever epoch this process was in.
+    anew = feed(tf.constant(0, tf.int64), 0) if options.reestimate_batch_norm else None
+    _take_best(model, store, notes, anew)
     return notes
 
 
@@ -201,7 +198,10 @@ def _segments(begin: int, skip: int, epochs: int) -> list[tuple[int, int, int]]:
 
 
 def _take_best(
-    model: keras.Model, store: CheckpointStore, notes: list[str], states: Sequence[str]
+    model: keras.Model,
+    store: CheckpointStore,
+    notes: list[str],
+    data: tf.data.Dataset | None,
 ) -> None:
     newest = store.newest()
     if newest is None:
@@ -212,7 +212,12 @@ def _take_best(
             best = store.load(newest.state["best"])
         except ValueError as error:
             notes.append(f"{error}: the newest weights stand in for the best")
-    restore_state(model, best.arrays, states)
+    if data is None:
+        restore_state(model, best.arrays, ["weights"])
+    else:
+        # Steps of training are gone through: from the state that they had.
+        restore_state(model, best.arrays, STATES)
+        reestimate_batch_normalization(model, data)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Experiments that show a theorem at work, each small enough for a lecture."""
