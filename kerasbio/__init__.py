@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from kerasbio.activations import get_activation as get_activation
+    from kerasbio.activations import sparsemax as sparsemax
     from kerasbio.activations import step as step
     from kerasbio.adversarial import AdversarialTrainer as AdversarialTrainer
     from kerasbio.agents.dqn import DQNTrainer as DQNTrainer
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from kerasbio.callbacks import GradientClipping as GradientClipping
     from kerasbio.callbacks import GradientHealth as GradientHealth
     from kerasbio.callbacks import LearningRateSchedule as LearningRateSchedule
+    from kerasbio.callbacks import reestimate_batch_normalization as reestimate_batch_normalization
     from kerasbio.datasets.cases import split as split
     from kerasbio.datasets.cases import to_dataset as to_dataset
     from kerasbio.datasets.clinical_table import ClinicalTable as ClinicalTable
@@ -40,6 +43,24 @@ if TYPE_CHECKING:
     from kerasbio.layers.adjacency import normalize_adjacency as normalize_adjacency
     from kerasbio.layers.prepare_images import PrepareImages as PrepareImages
     from kerasbio.layers.prepare_table import PrepareTable as PrepareTable
+    from kerasbio.losses import BinaryCrossentropy as BinaryCrossentropy
+    from kerasbio.losses import Boundary as Boundary
+    from kerasbio.losses import CategoricalCrossentropy as CategoricalCrossentropy
+    from kerasbio.losses import Combined as Combined
+    from kerasbio.losses import Dice as Dice
+    from kerasbio.losses import DiceCrossentropy as DiceCrossentropy
+    from kerasbio.losses import Focal as Focal
+    from kerasbio.losses import FocalTversky as FocalTversky
+    from kerasbio.losses import GaussianKLDivergence as GaussianKLDivergence
+    from kerasbio.losses import GeneralizedDice as GeneralizedDice
+    from kerasbio.losses import Huber as Huber
+    from kerasbio.losses import KLDivergence as KLDivergence
+    from kerasbio.losses import MeanAbsoluteError as MeanAbsoluteError
+    from kerasbio.losses import MeanSquaredError as MeanSquaredError
+    from kerasbio.losses import NegativeLogLikelihood as NegativeLogLikelihood
+    from kerasbio.losses import Tversky as Tversky
+    from kerasbio.losses import balanced_class_weights as balanced_class_weights
+    from kerasbio.losses import gaussian_kl_divergence as gaussian_kl_divergence
     from kerasbio.metrics.bootstrap import bootstrap_by_subject as bootstrap_by_subject
     from kerasbio.metrics.classification import auroc as auroc
     from kerasbio.metrics.classification import classification_scores as classification_scores
@@ -67,24 +88,41 @@ if TYPE_CHECKING:
 _MODULES = {
     "AdversarialTrainer": "kerasbio.adversarial",
     "BatchNormalizationControl": "kerasbio.callbacks",
+    "BinaryCrossentropy": "kerasbio.losses",
+    "Boundary": "kerasbio.losses",
     "CartPole": "kerasbio.environments.batched",
+    "CategoricalCrossentropy": "kerasbio.losses",
     "ClinicalTable": "kerasbio.datasets.clinical_table",
+    "Combined": "kerasbio.losses",
     "DQNTrainer": "kerasbio.agents.dqn",
     "DiagnosisEnvironment": "kerasbio.environments.batched",
+    "Dice": "kerasbio.losses",
+    "DiceCrossentropy": "kerasbio.losses",
+    "Focal": "kerasbio.losses",
+    "FocalTversky": "kerasbio.losses",
+    "GaussianKLDivergence": "kerasbio.losses",
     "GeneNetwork": "kerasbio.datasets.gene_network",
+    "GeneralizedDice": "kerasbio.losses",
     "GradientClipping": "kerasbio.callbacks",
     "GradientHealth": "kerasbio.callbacks",
+    "Huber": "kerasbio.losses",
     "ImageFolder": "kerasbio.datasets.image_folder",
+    "KLDivergence": "kerasbio.losses",
     "KernelDistance": "kerasbio.metrics.kernel_distance",
     "LearningRateSchedule": "kerasbio.callbacks",
+    "MeanAbsoluteError": "kerasbio.losses",
+    "MeanSquaredError": "kerasbio.losses",
+    "NegativeLogLikelihood": "kerasbio.losses",
     "PerceptronTrainer": "kerasbio.perceptron_rule",
     "PrepareImages": "kerasbio.layers.prepare_images",
     "PrepareTable": "kerasbio.layers.prepare_table",
     "Radiographs": "kerasbio.datasets.radiographs",
     "TabularCases": "kerasbio.datasets.tabular",
     "Trainer": "kerasbio.training.trainer",
+    "Tversky": "kerasbio.losses",
     "Workup": "kerasbio.environments.diagnosis",
     "auroc": "kerasbio.metrics.classification",
+    "balanced_class_weights": "kerasbio.losses",
     "bootstrap_by_subject": "kerasbio.metrics.bootstrap",
     "build_dcgan_discriminator": "kerasbio.models.gan",
     "build_dcgan_generator": "kerasbio.models.gan",
@@ -103,6 +141,8 @@ _MODULES = {
     "export_regressor": "kerasbio.export",
     "export_table_model": "kerasbio.export",
     "fit_encoding": "kerasbio.datasets.table_encoding",
+    "gaussian_kl_divergence": "kerasbio.losses",
+    "get_activation": "kerasbio.activations",
     "load_wisconsin": "kerasbio.datasets.tabular",
     "make_optimizer": "kerasbio.optimizers",
     "normalize_adjacency": "kerasbio.layers.adjacency",
@@ -113,7 +153,9 @@ _MODULES = {
     "predict_table": "kerasbio.serving.predict_table",
     "read_graph": "kerasbio.datasets.graph_files",
     "read_tabular": "kerasbio.datasets.table_files",
+    "reestimate_batch_normalization": "kerasbio.callbacks",
     "regression_scores": "kerasbio.metrics.regression",
+    "sparsemax": "kerasbio.activations",
     "split": "kerasbio.datasets.cases",
     "step": "kerasbio.activations",
     "to_dataset": "kerasbio.datasets.cases",
