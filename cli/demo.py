@@ -4,9 +4,11 @@ import click
 
 from kerasbio.cli.group import Group
 from kerasbio.recipes.demonstrations.activations import activations
+from kerasbio.recipes.demonstrations.gradient_health import gradient_health
 from kerasbio.recipes.demonstrations.optimizer_paths import optimizer_paths
+from kerasbio.recipes.demonstrations.universal_approximation import universal_approximation
 
-COMMANDS = (activations, optimizer_paths)
+COMMANDS = (activations, optimizer_paths, universal_approximation, gradient_health)
 
 
 @click.group(cls=Group)

@@ -58,14 +58,16 @@ class Activation(NamedTuple):
     """What a reader wants to know of an activation.
 
     Attributes:
-        formula: Its value at x.
+        formula: Its value f at x.
+        derivative: Its derivative at x, where it has one.
         range: Infimum and supremum of its values.
-        slope: Infimum and supremum of its derivative, where it has one.
+        slope: Infimum and supremum of its derivative.
         saturates: Where the derivative goes to 0: `"both sides"`, `"below"`, `"above"`, `"no"`.
         use: Where it is used.
     """
 
     formula: str
+    derivative: str
     range: tuple[float, float]
     slope: tuple[float, float]
     saturates: str
@@ -77,69 +79,107 @@ _BOTH, _BELOW, _ABOVE, _NO = "both sides", "below", "above", "no"
 #: By the name that Keras has for it. Those of whole rows, such as softmax, have the range and the
 #: slope of one number by its own input.
 ACTIVATIONS: dict[str, Activation] = {
-    "linear": Activation("x", (-INF, INF), (1, 1), _NO, "outputs of a regression, logits"),
+    "linear": Activation("x", "1", (-INF, INF), (1, 1), _NO, "outputs of a regression, logits"),
     "step": Activation(
-        "1 if x > 0, else 0", (0, 1), (0, 0), _BOTH, "the perceptron; gradient passed straight"
+        "1 if x > 0, else 0", "0; 1 is passed on", (0, 1), (0, 0), _BOTH,
+        "the perceptron; gradient passed straight",
     ),
     "sigmoid": Activation(
-        "1 / (1 + exp(−x))", (0, 1), (0, 0.25), _BOTH, "a probability, a gate"
+        "1 / (1 + exp(−x))", "f (1 − f)", (0, 1), (0, 0.25), _BOTH, "a probability, a gate",
     ),
-    "tanh": Activation("tanh x", (-1, 1), (0, 1), _BOTH, "recurrent states, LeNet-5"),
-    "relu": Activation("max(x, 0)", (0, INF), (0, 1), _BELOW, "hidden layers, He initialization"),
+    "tanh": Activation("tanh x", "1 − f²", (-1, 1), (0, 1), _BOTH, "recurrent states, LeNet-5"),
+    "relu": Activation(
+        "max(x, 0)", "1 if x > 0, else 0", (0, INF), (0, 1), _BELOW,
+        "hidden layers, He initialization",
+    ),
     "softmax": Activation(
-        "exp(xᵢ) / Σ exp(xⱼ)", (0, 1), (0, 0.25), _BOTH, "probabilities of classes, attention"
+        "exp(xᵢ) / Σ exp(xⱼ)", "fᵢ (1 − fᵢ)", (0, 1), (0, 0.25), _BOTH,
+        "probabilities of classes, attention",
     ),
     "leaky_relu": Activation(
-        "x if x > 0, else 0.2 x", (-INF, INF), (0.2, 1), _NO, "discriminators; no unit dies"
+        "x if x > 0, else 0.2 x", "1 if x > 0, else 0.2", (-INF, INF), (0.2, 1), _NO,
+        "discriminators; no unit dies",
     ),
-    "relu6": Activation("min(max(x, 0), 6)", (0, 6), (0, 1), _BOTH, "networks of few bits"),
-    "elu": Activation("x if x > 0, else exp(x) − 1", (-1, INF), (0, 1), _BELOW, "means near 0"),
+    "relu6": Activation(
+        "min(max(x, 0), 6)", "1 if 0 < x < 6, else 0", (0, 6), (0, 1), _BOTH,
+        "networks of few bits",
+    ),
+    "elu": Activation(
+        "x if x > 0, else exp(x) − 1", "1 if x > 0, else exp x", (-1, INF), (0, 1), _BELOW,
+        "means near 0",
+    ),
     "celu": Activation(
-        "x if x > 0, else exp(x) − 1", (-1, INF), (0, 1), _BELOW, "ELU, smooth for any scale"
+        "x if x > 0, else exp(x) − 1", "1 if x > 0, else exp x", (-1, INF), (0, 1), _BELOW,
+        "ELU, smooth for any scale",
     ),
     "selu": Activation(
-        "1.0507 x if x > 0, else 1.7581 (exp(x) − 1)", (-1.75810, INF), (0, 1.75810), _BELOW,
+        "1.0507 x if x > 0, else 1.7581 (exp(x) − 1)", "1.0507 if x > 0, else 1.7581 exp x",
+        (-1.7581, INF), (0, 1.7581), _BELOW,
         "layers that keep mean 0 and variance 1, with LeCun initialization",
     ),
-    "gelu": Activation("x Φ(x)", (-0.16997, INF), (-0.12890, 1.12890), _BELOW, "transformers"),
+    "gelu": Activation(
+        "x Φ(x)", "Φ(x) + x φ(x)", (-0.16997, INF), (-0.1289, 1.1289), _BELOW, "transformers",
+    ),
     "silu": Activation(
-        "x / (1 + exp(−x))", (-0.27846, INF), (-0.09984, 1.09984), _BELOW, "smooth hidden layers"
+        "x / (1 + exp(−x))", "σ(x) + f (1 − σ(x))", (-0.27846, INF), (-0.09984, 1.09984), _BELOW,
+        "smooth hidden layers",
     ),
     "mish": Activation(
-        "x tanh(ln(1 + exp x))", (-0.30884, INF), (-0.11253, 1.08850), _BELOW, "as SiLU"
+        "x tanh(ln(1 + exp x))", "f / x + x (1 − (f / x)²) σ(x)",
+        (-0.30884, INF), (-0.11253, 1.0885), _BELOW, "as SiLU",
     ),
     "softplus": Activation(
-        "ln(1 + exp x)", (0, INF), (0, 1), _BELOW, "a value that must be positive, as a scale"
+        "ln(1 + exp x)", "σ(x)", (0, INF), (0, 1), _BELOW,
+        "a value that must be positive, as a scale",
     ),
     "squareplus": Activation(
-        "(x + √(x² + 4)) / 2", (0, INF), (0, 1), _BELOW, "softplus without an exponential"
+        "(x + √(x² + 4)) / 2", "f / √(x² + 4)", (0, INF), (0, 1), _BELOW,
+        "softplus without an exponential",
     ),
-    "softsign": Activation("x / (1 + |x|)", (-1, 1), (0, 1), _BOTH, "tanh with slower tails"),
-    "exponential": Activation("exp x", (0, INF), (0, INF), _BELOW, "a rate or an odds ratio"),
-    "log_sigmoid": Activation("−ln(1 + exp(−x))", (-INF, 0), (0, 1), _ABOVE, "log-probabilities"),
+    "softsign": Activation(
+        "x / (1 + |x|)", "1 / (1 + |x|)²", (-1, 1), (0, 1), _BOTH, "tanh with slower tails",
+    ),
+    "exponential": Activation("exp x", "f", (0, INF), (0, INF), _BELOW, "a rate or an odds ratio"),
+    "log_sigmoid": Activation(
+        "−ln(1 + exp(−x))", "1 − σ(x)", (-INF, 0), (0, 1), _ABOVE, "log-probabilities",
+    ),
     "log_softmax": Activation(
-        "xᵢ − ln Σ exp(xⱼ)", (-INF, 0), (0, 1), _ABOVE, "log-probabilities of classes"
+        "xᵢ − ln Σ exp(xⱼ)", "1 − exp fᵢ", (-INF, 0), (0, 1), _ABOVE,
+        "log-probabilities of classes",
     ),
     "hard_sigmoid": Activation(
-        "min(max(x / 6 + 1/2, 0), 1)", (0, 1), (0, 1 / 6), _BOTH, "gates of few bits"
+        "min(max(x / 6 + 1/2, 0), 1)", "1/6 if |x| < 3, else 0", (0, 1), (0, 1 / 6), _BOTH,
+        "gates of few bits",
     ),
-    "hard_tanh": Activation("min(max(x, −1), 1)", (-1, 1), (0, 1), _BOTH, "tanh of few bits"),
+    "hard_tanh": Activation(
+        "min(max(x, −1), 1)", "1 if |x| < 1, else 0", (-1, 1), (0, 1), _BOTH, "tanh of few bits",
+    ),
     "hard_silu": Activation(
-        "x hard_sigmoid(x)", (-0.375, INF), (-0.5, 1.5), _BELOW, "SiLU of few bits, MobileNetV3"
+        "x hard_sigmoid(x)", "x / 3 + 1/2 if |x| < 3, else f / x",
+        (-0.375, INF), (-0.5, 1.5), _BELOW, "SiLU of few bits, MobileNetV3",
     ),
     "soft_shrink": Activation(
-        "x ∓ 1/2 if |x| > 1/2, else 0", (-INF, INF), (0, 1), _NO, "sparse codes, denoising"
+        "x ∓ 1/2 if |x| > 1/2, else 0", "1 if |x| > 1/2, else 0", (-INF, INF), (0, 1), _NO,
+        "sparse codes, denoising",
     ),
-    "hard_shrink": Activation("x if |x| > 1/2, else 0", (-INF, INF), (0, 1), _NO, "sparse codes"),
-    "tanh_shrink": Activation("x − tanh x", (-INF, INF), (0, 1), _NO, "sparse codes, smooth"),
+    "hard_shrink": Activation(
+        "x if |x| > 1/2, else 0", "1 if |x| > 1/2, else 0", (-INF, INF), (0, 1), _NO,
+        "sparse codes",
+    ),
+    "tanh_shrink": Activation(
+        "x − tanh x", "tanh² x", (-INF, INF), (0, 1), _NO, "sparse codes, smooth",
+    ),
     "sparse_plus": Activation(
-        "0 to −1, (x + 1)² / 4 to 1, then x", (0, INF), (0, 1), _BELOW, "softplus with true zeros"
+        "0 to −1, (x + 1)² / 4 to 1, then x", "0, then (x + 1) / 2, then 1",
+        (0, INF), (0, 1), _BELOW, "softplus with true zeros",
     ),
     "sparse_sigmoid": Activation(
-        "min(max((x + 1) / 2, 0), 1)", (0, 1), (0, 0.5), _BOTH, "gates with true zeros"
+        "min(max((x + 1) / 2, 0), 1)", "1/2 if |x| < 1, else 0", (0, 1), (0, 0.5), _BOTH,
+        "gates with true zeros",
     ),
     "sparsemax": Activation(
-        "nearest point of the simplex", (0, 1), (0, 1), _BOTH, "attention with true zeros"
+        "nearest point of the simplex", "1 − 1/n, n of them above 0", (0, 1), (0, 1), _BOTH,
+        "attention with true zeros",
     ),
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 from keras import layers
 
 from kerasbio.activations import get_activation
@@ -12,7 +13,7 @@ def dense_block(
     units: int,
     *,
     activation: str = "relu",
-    kernel_initializer: str = "glorot_uniform",
+    kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
     batch_norm: bool = False,
     dropout: float = 0.0,
     name: str,

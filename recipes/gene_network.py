@@ -50,6 +50,7 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
     from kerasbio.datasets.nodes import element, split_nodes
     from kerasbio.graph_baselines import choose_alpha, label_propagation, normalize_class_mass
     from kerasbio.layers.adjacency import normalize_adjacency
+    from kerasbio.losses import CategoricalCrossentropy
     from kerasbio.models.graph import build_gcn
     from kerasbio.optimizers import make_optimizer
     from kerasbio.recipes.results import SIMULATED, finish_node_classification
@@ -100,7 +101,7 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
         )  # fmt: skip
         model.compile(
             make_optimizer(options.optimizer, options.learning_rate),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            CategoricalCrossentropy(),
             weighted_metrics=["accuracy"],
         )
         whole = element(inputs, labels, training)

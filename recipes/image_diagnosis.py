@@ -50,6 +50,7 @@ def image_diagnosis(
         to_dataset,
     )
     from kerasbio.layers.prepare_images import PrepareImages, prepare_image
+    from kerasbio.losses import CategoricalCrossentropy
     from kerasbio.models.cnn import build_lenet5
     from kerasbio.optimizers import make_optimizer
     from kerasbio.recipes.images import load_images
@@ -87,7 +88,7 @@ def image_diagnosis(
         )
         model.compile(
             make_optimizer(options.optimizer, options.learning_rate),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            CategoricalCrossentropy(),
             metrics=["accuracy"],
         )
 

@@ -177,6 +177,7 @@ def train_on_split(run: Any, table: Any, parts: Any, seed: int) -> Outcome:
     from kerasbio.datasets.cases import Subset, to_dataset
     from kerasbio.datasets.table_encoding import fit_encoding
     from kerasbio.datasets.tabular import EncodedCases
+    from kerasbio.losses import CategoricalCrossentropy, MeanSquaredError
     from kerasbio.models.perceptron import build_mlp
     from kerasbio.optimizers import SETTINGS, make_optimizer
     from kerasbio.table_baselines import fit_table_baselines
@@ -207,9 +208,7 @@ def train_on_split(run: Any, table: Any, parts: Any, seed: int) -> Outcome:
     decay = WEIGHT_DECAY * rates[0] / rates[1]
     model.compile(
         make_optimizer(options.optimizer, options.learning_rate, weight_decay=decay),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        if classes
-        else keras.losses.MeanSquaredError(),
+        CategoricalCrossentropy() if classes else MeanSquaredError(),
         metrics=["accuracy"] if classes else None,
     )
     size = options.batch_size

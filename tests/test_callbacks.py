@@ -555,6 +555,10 @@ def test_health_names_the_layer_that_explodes_and_what_it_lacks(data):
     )
     clipped = verdict([], (x, y), [GradientClipping(norm=1.0)])
     assert clipped.endswith("try batch normalization, smaller initial weights or a lower rate")
+    late = GradientHealth()
+    late.set_model(linear())
+    late.history = [(1, {"out": 1.0}), (2, {"out": 1.0}), (3, {"out": np.nan})]
+    assert late.verdict.startswith("gradients explode in out (median norm inf)")
     diverged = verdict([], (np.full_like(x, 1e30), y))
     assert diverged.startswith("gradients explode in net/out (median norm inf)")
     assert verdict([], data) == ""

@@ -91,7 +91,8 @@ class GradientClipping(keras.callbacks.Callback):
         variable_norm: Largest L2 norm of each variable's gradient.
         value: Largest absolute value of each element.
         adaptive: Percentile, up to 100, of the global norms of the last 1,000 steps, this one
-            among them, that the global norm is limited to: no scale need be known beforehand.
+            among them, that the global norm is limited to: no scale need be known beforehand,
+            but the norm of the first step is taken as it comes.
 
     Raises:
         ValueError: If not exactly one limit is given, it is not above 0, or a percentile is

@@ -109,6 +109,8 @@ class GradientHealth(keras.callbacks.Callback):
         layers = list(self.history[-1][1])
         points = np.array([[h[1].get(layer, 0.0) for layer in layers] for h in self.history])
         norms = np.median(np.where(np.isfinite(points), points, np.inf), axis=0)
+        # However late it came, what is not finite does not come back.
+        norms = np.where(np.isfinite(points[-1]), norms, np.inf)
         largest, smallest = int(np.argmax(norms)), int(np.argmin(norms))
         if norms[largest] > EXPLODING_NORM:
             return (

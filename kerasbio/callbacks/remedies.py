@@ -43,7 +43,7 @@ def exploding_remedies(model: keras.Model, clipped: bool) -> str:
     found = [] if clipped else ["gradient clipping"]
     if any(isinstance(each, RECURRENT) for each in layers):
         found.append(GATED)
-    elif not any(isinstance(each, NORMALIZATIONS) for each in layers):
+    elif not any(isinstance(each, (*NORMALIZATIONS, keras.layers.RNN)) for each in layers):
         found.append("batch normalization")
     return _listed([*found, "smaller initial weights", "a lower rate"])
 

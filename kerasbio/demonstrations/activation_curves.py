@@ -12,7 +12,7 @@ from kerasbio.activations import ACTIVATIONS, OF_ROWS, get_activation
 from kerasbio.report.plots import BLUE, SOFT, VERMILION, draw
 
 REACH = 4.0
-COLUMNS = ("Activation", "f(x)", "Range", "Slope", "Saturates", "Used for")
+COLUMNS = ("Activation", "f(x)", "f′(x)", "Range", "Slope", "Saturates", "Used for")
 
 
 def curve(name: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -54,7 +54,7 @@ def plot_activations(file: Path, names: Sequence[str] = tuple(ACTIVATIONS)) -> P
 def table() -> list[tuple[str, ...]]:
     """Return a row of texts for each activation, under `COLUMNS`."""
     return [
-        (name, a.formula, _between(*a.range), _between(*a.slope), a.saturates, a.use)
+        (name, a.formula, a.derivative, _range(a.range), _range(a.slope), a.saturates, a.use)
         for name, a in ACTIVATIONS.items()
     ]
 
@@ -89,7 +89,8 @@ def _broken(y: np.ndarray) -> np.ndarray:
     return np.where(jumps, np.nan, y)
 
 
-def _between(low: float, high: float) -> str:
+def _range(ends: tuple[float, float]) -> str:
+    low, high = ends
     if low == high:
         return _number(low)
     return f"{_number(low)} to {_number(high)}"

@@ -39,7 +39,7 @@ def build_mlp(
     width: int = 512,
     depth: int = 2,
     activation: str = "relu",
-    kernel_initializer: str = "glorot_uniform",
+    kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
     batch_norm: bool = False,
     dropout: float = 0.0,
     residual: bool = False,
@@ -58,7 +58,8 @@ def build_mlp(
         depth: Number of hidden layers; 0 leaves one affine layer.
         activation: Name of the activation of the hidden layers, of
             `kerasbio.activations.ACTIVATIONS`.
-        kernel_initializer: Initializer of the hidden layers. With few features and a smooth
+        kernel_initializer: Initializer of the hidden layers; an object needs a `SeedGenerator` as
+            its seed, or all layers of one shape begin alike. With few features and a smooth
             activation `"he_normal"` is wanted: Glorot's would leave it all but linear.
         batch_norm: Whether batch normalization comes before each activation.
         dropout: Share of each hidden layer that is dropped.

@@ -35,7 +35,7 @@ def optimizer_paths(options: RunOptions, quick: bool) -> None:
         plot_paths(plots / "paths.png", shown)
         plot_heights(plots / "heights.png", {path.optimizer: path for path in shown})
         swinging = {
-            f"SGD at {NEAR_THE_LIMIT:.0%} of the rate at which it diverges": limit,
+            f"SGD at {100 * NEAR_THE_LIMIT:.0f} % of the rate at which it diverges": limit,
             "momentum at its best rate": straight["momentum"],
             "Adam at its best rate": straight["adam"],
         }

@@ -44,7 +44,7 @@ def universal_approximation(options: RunOptions, quick: bool) -> None:
             f"By one recipe, {rates.updates} updates at a rate of {claim.rate}, "
             f"{claim.deep_succeeds} of {claim.seeds} networks of {rates.depths[1]} layers learn "
             "the four teeth of the tent map; one layer of equal capacity leaves at least "
-            f"{claim.shallow_least:.0%} of the variance"
+            f"{100 * claim.shallow_least:.0f} % of the variance"
         )
 
         def medians(errors):
@@ -98,7 +98,7 @@ def universal_approximation(options: RunOptions, quick: bool) -> None:
                     Figure(draw.plot_updates(plots / "updates.png", rates), "Updates",
                            "at the best of the rates for each"),
                     f"One layer wants a larger rate: at its best it leaves "
-                    f"{claim.shallow_least_at_any_rate:.1%} in its best seed. A start with its "
+                    f"{100 * claim.shallow_least_at_any_rate:.1f} % in its best seed. A start with its "
                     "corners spread over the domain helps as well. Depth is not what makes four "
                     "teeth possible: from the usual start it is what makes them quick to learn.",
                 ],
