@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from kerasbio.models.graph import build_gcn as build_gcn
     from kerasbio.models.perceptron import build_mlp as build_mlp
     from kerasbio.models.perceptron import build_perceptron as build_perceptron
+    from kerasbio.optimizers import ScheduleFreeAdamW as ScheduleFreeAdamW
     from kerasbio.optimizers import make_optimizer as make_optimizer
     from kerasbio.perceptron_rule import PerceptronTrainer as PerceptronTrainer
     from kerasbio.serving.predict import open_saved_model as open_saved_model
@@ -118,6 +119,7 @@ _MODULES = {
     "PrepareTable": "kerasbio.layers.prepare_table",
     "Radiographs": "kerasbio.datasets.radiographs",
     "TabularCases": "kerasbio.datasets.tabular",
+    "ScheduleFreeAdamW": "kerasbio.optimizers",
     "Trainer": "kerasbio.training.trainer",
     "Tversky": "kerasbio.losses",
     "Workup": "kerasbio.environments.diagnosis",

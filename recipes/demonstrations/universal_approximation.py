@@ -97,10 +97,10 @@ def universal_approximation(options: RunOptions, quick: bool) -> None:
                            f"each dot is a seed, after {rates.updates} updates"),
                     Figure(draw.plot_updates(plots / "updates.png", rates), "Updates",
                            "at the best of the rates for each"),
-                    f"One layer wants a larger rate: at its best it leaves "
-                    f"{100 * claim.shallow_least_at_any_rate:.1f} % in its best seed. A start with its "
-                    "corners spread over the domain helps as well. Depth is not what makes four "
-                    "teeth possible: from the usual start it is what makes them quick to learn.",
+                    "One layer wants a larger rate: at the best its best seed leaves "
+                    f"{100 * claim.shallow_least_at_any_rate:.1f} %. A start with its corners "
+                    "spread over the domain helps as well. Depth is not what makes four teeth "
+                    "possible: from the usual start it is what makes them quick to learn.",
                 ],
                 "Width": [
                     figure
