@@ -10,6 +10,8 @@ import click
 from kerasbio.errors import KerasbioError
 
 INTERRUPTED = 130
+#: What the commands of a group are called.
+KINDS = {"train": "recipe", "demo": "demonstration"}
 
 
 class Group(click.Group):
@@ -24,7 +26,7 @@ class Group(click.Group):
         if args and not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
             names = self.list_commands(ctx)
             near = difflib.get_close_matches(args[0], names, n=1, cutoff=0.4)
-            kind = "recipe" if ctx.info_name == "train" else "command"
+            kind = KINDS.get(ctx.info_name or "", "command")
             if args[0].startswith("-"):
                 return super().resolve_command(ctx, args)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"

@@ -185,8 +185,8 @@ def _make(recipe: str, options: RunOptions, architecture: str) -> Path:
             path.mkdir()
         except FileExistsError:
             raise KerasbioError(
-                f"run {options.name} exists in {parent}: choose another --name, or go on with "
-                "it by --resume"
+                f"run {options.name} exists in {parent}: choose another --name; training goes on "
+                "with --resume"
             ) from None
         return path
     number = 1
