@@ -13,14 +13,21 @@ _OUTPUTS = ["logits", "outputs", "values"]
 
 @keras.saving.register_keras_serializable(package="kerasbio")
 class ScheduleFreeAdamW(keras.optimizers.ScheduleFreeAdamW):
-    """Keras' optimizer, with its average and its weight decay as they were published.
+    """Keras' optimizer with the steps, the average and the weight decay of the publication.
 
-    Keras 3.15 on TensorFlow recovers the average by the momentum after its update, where the one
-    before it belongs, and lets the decay into the average.
+    Keras 3.15 weighs all steps alike, lets the decay into the average, and on TensorFlow recovers
+    the average by a momentum that has moved on.
 
     Reference: [Defazio et al., The road less scheduled, 2024](https://arxiv.org/abs/2405.15682),
     algorithm 1.
     """
+
+    def build(self, variables):
+        """Make the variables, with the sum of squared rates that the average is weighed by."""
+        if self.built:
+            return
+        super().build(variables)
+        self._sums = [self.add_variable((), dtype="float32", name="weight_sum") for _ in variables]
 
     def _apply_weight_decay(self, variables):
         """Leave it to the step, whose point of descent it belongs to."""
@@ -31,16 +38,19 @@ class ScheduleFreeAdamW(keras.optimizers.ScheduleFreeAdamW):
         z, velocity = self._momentums[index], self._velocities[index]
         step = ops.cast(self.iterations + 1, variable.dtype)
         rate = ops.cast(learning_rate, variable.dtype)
+        rate *= ops.sqrt(1 - ops.power(ops.cast(self.beta_2, variable.dtype), step))
         if self.warmup_steps:
             rate *= ops.minimum(step / self.warmup_steps, 1.0)
         mean = (variable - (1 - self.beta_1) * z) / self.beta_1
         self.assign_add(velocity, (1 - self.beta_2) * (ops.square(gradient) - velocity))
-        scale = ops.sqrt(velocity / (1 - ops.power(self.beta_2, step))) + self.epsilon
-        change = gradient / scale
+        change = gradient / (ops.sqrt(velocity) + self.epsilon)
         if self.weight_decay is not None and self._use_weight_decay(variable):
             change += self.weight_decay * variable
         moved = z - rate * change
-        mean += (moved - mean) / step
+        weight = ops.square(ops.cast(rate, "float32"))
+        self.assign_add(self._sums[index], weight)
+        share = ops.cast(ops.divide_no_nan(weight, self._sums[index]), variable.dtype)
+        mean += (moved - mean) * share
         self.assign(z, moved)
         self.assign(variable, (1 - self.beta_1) * moved + self.beta_1 * mean)
 
@@ -118,12 +128,16 @@ def make_optimizer(
         A Keras optimizer.
 
     Raises:
-        ValueError: If the name is unknown or the factor is not positive.
+        ValueError: If the name is unknown, the factor is not above 0, or the decay is below 0.
     """
     if name not in SETTINGS:
         raise ValueError(f"name must be one of {', '.join(OPTIMIZERS)}. Received: name={name!r}")
-    if not learning_rate > 0:
-        raise ValueError(f"learning_rate must be above 0. Received: learning_rate={learning_rate}")
+    if not 0 < learning_rate < float("inf"):
+        raise ValueError(
+            f"learning_rate must be above 0 and finite. Received: learning_rate={learning_rate}"
+        )
+    if weight_decay is not None and not weight_decay >= 0:
+        raise ValueError(f"weight_decay must be at least 0. Received: weight_decay={weight_decay}")
     kind, defaults = SETTINGS[name]
     settings = {**defaults, "learning_rate": defaults["learning_rate"] * learning_rate}
     if weight_decay is not None:

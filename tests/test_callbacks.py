@@ -16,6 +16,7 @@ from kerasbio.callbacks import (
     reestimate_batch_normalization,
 )
 from kerasbio.callbacks.hook import Stage, attach
+from kerasbio.callbacks.remedies import vanishing_remedies
 
 ROWS, FEATURES = 12, 5
 
@@ -128,6 +129,50 @@ def test_adaptive_limit_forgets_and_takes_no_norm_that_is_not_finite(monkeypatch
     copy = gradient_clipping.ClippingStage(keras.optimizers.SGD())
     copy.remember(stage.remembered().tolist())
     np.testing.assert_array_equal(copy.remembered(), stage.remembered())
+
+
+def test_adaptive_limit_of_batches_without_a_gradient(data):
+    model = linear(1e-3)
+    weights = np.repeat([0.0, 1.0], 6).astype(np.float32)
+    control = GradientClipping(adaptive=10)
+    model.fit(*data, 6, 2, verbose=0, shuffle=False, sample_weight=weights, callbacks=[control])
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def embedding():
+    keras.utils.set_random_seed(0)
+    layers = [
+        keras.Input((4,), dtype="int32"),
+        keras.layers.Embedding(3, 2),
+        keras.layers.Flatten(),
+    ]
+    model = keras.Sequential([*layers, keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("limit", "measure"),
+    [
+        ({"norm": 0.1}, lambda changes: total_norm(changes)),
+        ({"variable_norm": 0.1}, lambda changes: np.linalg.norm(changes[0])),
+        ({"value": 0.1}, lambda changes: np.abs(changes[0]).max()),
+    ],
+)
+def test_rows_of_an_embedding_that_occur_many_times(limit, measure):
+    words = np.ones((ROWS, 4), np.int32), np.full((ROWS, 1), 100, np.float32)
+    assert measure(step(embedding(), words, [GradientClipping(**limit)])) == pytest.approx(0.1)
+
+
+def test_callbacks_refuse_several_replicas(data):
+    devices = tf.config.list_logical_devices("CPU")
+    strategy = tf.distribute.MirroredStrategy([devices[0].name])
+    with strategy.scope():
+        model = linear()
+    step(model, data, [GradientClipping(norm=1.0)])
+    model._distribute_strategy = type("Two", (), {"num_replicas_in_sync": 2})()
+    with pytest.raises(ValueError, match="one replica.*Received: 2 replicas"):
+        attach(model, gradient_clipping.ClippingStage)
 
 
 def test_small_gradients_are_left_alone(data):
@@ -243,8 +288,10 @@ def test_plateau(data):
     np.testing.assert_allclose(np.array(seen.rates[1:]) / 1e-3, expected[1:], rtol=1e-5)
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
     np.testing.assert_allclose(rates(model, data, LearningRateSchedule("constant")), 1e-3)
-    with pytest.raises(ValueError, match="monitor must be one of loss. Received: 'val_loss'"):
+    with pytest.raises(ValueError, match="must be one of loss. Received: 'val_loss'"):
         step(linear(1e-3), data, [LearningRateSchedule("plateau")])
+    settings = {"validation_data": data, "validation_freq": 2}
+    step(linear(1e-3), data, [LearningRateSchedule("plateau")], epochs=3, **settings)
 
 
 def test_a_plateau_at_the_very_end_gives_the_rate_back(data):
@@ -434,12 +481,20 @@ def test_statistics_are_estimated_anew_over_all_batches(data):
     np.testing.assert_allclose(
         statistics(model)[0], 0.99 * kept + 0.01 * data[0].mean(0), rtol=1e-4
     )
+    with pytest.raises(ValueError, match="at least one batch"):
+        reestimate_batch_normalization(model, iter([]))
+    with pytest.raises(ValueError, match="without end"):
+        endless = tf.data.Dataset.from_tensors(batches[0]).repeat()
+        reestimate_batch_normalization(model, endless)
     model.layers[0].trainable = False
     model.compile(keras.optimizers.SGD(0.01), "mse")
     kept = statistics(model)
     reestimate_batch_normalization(model, batches)
     np.testing.assert_array_equal(kept, statistics(model))
     reestimate_batch_normalization(linear(), batches)
+    bare = keras.Sequential([keras.Input((FEATURES,)), keras.layers.BatchNormalization()])
+    with pytest.raises(ValueError, match="compile and build"):
+        reestimate_batch_normalization(bare, batches)
 
 
 @pytest.mark.parametrize(
@@ -447,6 +502,8 @@ def test_statistics_are_estimated_anew_over_all_batches(data):
     [
         ({}, "give freeze_at, momentum or reestimate"),
         ({"momentum": 1.0}, "momentum must be one number.*Received: momentum=1.0"),
+        ({"momentum": ()}, "momentum must be one number"),
+        ({"momentum": "0.9"}, "momentum must be one number"),
         ({"momentum": (0.5, 0.6, 0.7)}, "momentum must be one number, or two"),
         ({"freeze_at": 2, "reestimate": []}, "give freeze_at or reestimate"),
     ],
@@ -504,14 +561,14 @@ def test_health_with_several_steps_a_call(data):
     assert found[:4] == [4, 12, 16, 24] and len(found) == 20
 
 
-def verdict(layers, data, callbacks=(), shape=(FEATURES,), rate=1e-9):
+def verdict(layers, data, callbacks=(), shape=(FEATURES,), rate=1e-9, **settings):
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [keras.Input(shape), *layers, keras.layers.Dense(1, name="out")], name="net"
     )
     model.compile(keras.optimizers.SGD(rate), "mse")
     health = GradientHealth()
-    step(model, data, [health, *callbacks])
+    step(model, data, [health, *callbacks], **settings)
     return health.verdict
 
 
@@ -555,10 +612,8 @@ def test_health_names_the_layer_that_explodes_and_what_it_lacks(data):
     )
     clipped = verdict([], (x, y), [GradientClipping(norm=1.0)])
     assert clipped.endswith("try batch normalization, smaller initial weights or a lower rate")
-    late = GradientHealth()
-    late.set_model(linear())
-    late.history = [(1, {"out": 1.0}), (2, {"out": 1.0}), (3, {"out": np.nan})]
-    assert late.verdict.startswith("gradients explode in out (median norm inf)")
+    late = np.concatenate([data[0][:9], np.full((3, FEATURES), np.nan, np.float32)])
+    assert verdict([], (late, data[1]), batch_size=3).startswith("gradients explode in net/out")
     diverged = verdict([], (np.full_like(x, 1e30), y))
     assert diverged.startswith("gradients explode in net/out (median norm inf)")
     assert verdict([], data) == ""
@@ -579,6 +634,80 @@ def test_health_of_a_recurrent_network(data, gain, said):
     series = np.zeros((ROWS, 12, 2), np.float32)
     series[:, 0] = data[0][:, :2]
     assert re.search(said, verdict([embedding, cells], (series, data[1]), shape=(12, 2)))
+
+
+def test_one_control_at_a_time(data):
+    controls = [BatchNormalizationControl(momentum=m) for m in (0.0, 0.5)]
+    with pytest.raises(ValueError, match="one BatchNormalizationControl"):
+        step(normalized(), data, controls)
+
+
+def test_health_of_what_is_large_in_its_own_unit(data):
+    # Cells per microlitre: large gradients of large weights.
+    y = 7000 + 500 * data[1]
+    model = linear(0.1)
+    step(model, (data[0], y), epochs=300)
+    health = GradientHealth()
+    step(model, (data[0][:6], y[:6] + 3000), [health])
+    assert max(health.history[0][1].values()) > 1e3 and health.verdict == ""
+
+
+def test_health_of_several_optimizers_is_told_apart():
+    health = GradientHealth()
+    health.set_model(linear())
+    health.set_state({
+        "history": [(1, {"a: x": 1e-3, "a: y": 2e-3, "b: x": 50.0, "b: y": 1e-6})],
+        "weights": [dict.fromkeys(["a: x", "a: y", "b: x", "b: y"], 1.0)],
+        "skipped": 0, "interval": 1, "clipped": False,
+    }, 0)  # fmt: skip
+    assert health.verdict.startswith("gradients vanish in b: y")
+
+
+def test_health_of_steps_that_overflow(data):
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((FEATURES,)), keras.layers.Dense(1, dtype="mixed_float16")]
+    model = keras.Sequential(layers)
+    optimizer = keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.SGD(1e-6), initial_scale=2.0**24
+    )
+    model.compile(optimizer, "mse")
+    health = GradientHealth()
+    step(model, data, [health], epochs=20)
+    # The scale falls until a step is taken, and that is the first to be looked at.
+    (first, norms), *_ = health.history
+    assert first > 3 and min(norms.values()) > 0
+    never = GradientHealth()
+    step(model, (np.full_like(data[0], np.nan), data[1]), [never], epochs=5)
+    assert never.history == [] and "overflowed in 5 of the steps" in never.verdict
+
+
+def inner(x):
+    for i in range(9):
+        x = x + keras.layers.Dense(4, activation="relu", kernel_initializer="zeros", name=f"h{i}")(
+            x
+        )
+    return x
+
+
+@pytest.mark.parametrize(
+    ("build", "remedies"),
+    [
+        (inner, "batch normalization"),
+        (
+            lambda x: keras.activations.sigmoid(keras.layers.RMSNormalization()(x)),
+            "another activation (ReLU with He initialization) or residual connections",
+        ),
+        (
+            lambda x: keras.layers.LSTM(2)(keras.layers.Reshape((-1, 1))(x)),
+            "shorter sequences or layer normalization",
+        ),
+        (lambda x: keras.layers.Dense(3, "relu")(x), "batch normalization or residual connections"),
+    ],
+)
+def test_remedies_are_what_a_network_has_not_got(build, remedies):
+    inputs = keras.Input((4,))
+    outputs = keras.layers.Dense(1, "sigmoid")(build(inputs))
+    assert vanishing_remedies(keras.Model(inputs, outputs)) == remedies
 
 
 def test_all_callbacks_on_a_nested_model_with_mixed_precision(data):

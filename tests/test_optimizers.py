@@ -124,10 +124,14 @@ def schedule_free_adamw(w, g, s, t, rate):
     """The gradient is taken at y = 0.1 z + 0.9 x, where x is the mean of the z; w here is y,
     less what decays, which is to be taken from z."""
     y = s.get("y", s["start"])
-    z, x = s.get("z", y) - (y - w), s.get("x", y)
+    z, x = s.get("z", y), s.get("x", y)
     s["v"] = 0.999 * s.get("v", 0) + 0.001 * g**2
-    s["z"] = z - rate * g / (np.sqrt(s["v"] / (1 - 0.999**t)) + 1e-8)
-    s["x"] = x + (s["z"] - x) / t
+    correction = np.sqrt(1 - 0.999**t)
+    decayed = (y - w) * correction
+    rate = rate * correction
+    s["z"] = z - rate * g / (np.sqrt(s["v"]) + 1e-8) - decayed
+    s["sum"] = s.get("sum", 0) + rate**2
+    s["x"] = x + (s["z"] - x) * rate**2 / s["sum"]
     s["y"] = 0.1 * s["z"] + 0.9 * s["x"]
     return s["y"]
 
@@ -367,5 +371,5 @@ def test_unknown_name():
 
 @pytest.mark.parametrize("factor", [0.0, -1.0, float("nan")])
 def test_wrong_factor(factor):
-    with pytest.raises(ValueError, match=f"above 0. Received: learning_rate={factor}"):
+    with pytest.raises(ValueError, match=f"above 0 and finite. Received: learning_rate={factor}"):
         make_optimizer("adam", factor)

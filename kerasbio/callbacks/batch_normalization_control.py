@@ -34,7 +34,8 @@ class BatchNormalizationControl(keras.callbacks.Callback):
         momentum: Share of the moving statistics that a step keeps, in place of the layers' own:
             one number, or that of the first and of the last epoch, linear between them.
         reestimate: Batches of training data over which the statistics are estimated anew as
-            `fit` ends: see `reestimate_batch_normalization`.
+            `fit` ends: see `reestimate_batch_normalization`. Put the callback last, after one
+            that takes earlier weights back.
 
     Raises:
         ValueError: If nothing is given, `freeze_at` is below 1, a momentum is not within 0 to 1,
@@ -61,21 +62,24 @@ class BatchNormalizationControl(keras.callbacks.Callback):
                 "the weights fit statistics that are frozen: give freeze_at or reestimate. "
                 f"Received: freeze_at={freeze_at} and reestimate"
             )
-        ends = () if momentum is None else momentum
-        self.momentum = tuple(ends) if isinstance(ends, tuple | list) else (ends, ends)
-        if not all(0 <= m < 1 for m in self.momentum) or len(self.momentum) not in (0, 2):
+        ends: Any = momentum if isinstance(momentum, tuple | list) else (momentum, momentum)
+        self.momentum: tuple[float, ...] = () if momentum is None else tuple(ends)
+        if momentum is not None and not (
+            len(self.momentum) == 2
+            and all(isinstance(m, int | float) and 0 <= m < 1 for m in self.momentum)
+        ):
             raise ValueError(
                 "momentum must be one number, or two, from 0 to below 1. "
                 f"Received: momentum={momentum}"
             )
         self.freeze_at = freeze_at
         self.reestimate = reestimate
-        self._frozen = False
+        self._frozen = self._replaced = False
         self._epochs = 0
         self._now = tf.Variable(0.0, trainable=False, name="batch_normalization_momentum")
 
     def on_train_begin(self, logs=None):
-        self._frozen = False
+        self._frozen = self._replaced = False
         self._epochs = self.params["epochs"]
         before_each_fit(self.model, "batch normalization", _release)
         if self.momentum:
@@ -105,7 +109,10 @@ class BatchNormalizationControl(keras.callbacks.Callback):
 
     def _replace(self, change):
         for layer in normalizations(self.model):
+            if self._replaced:
+                restore_call(layer)
             replace_call(layer, change(layer))
+        self._replaced = True
         self.model.make_train_function(force=True)
 
     def _with_frozen(self, layer):

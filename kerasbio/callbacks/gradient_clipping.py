@@ -11,6 +11,7 @@ from kerasbio.callbacks.hook import OptimizerHook, Stage, attach
 MODES = ("norm", "variable_norm", "value", "adaptive")
 #: Steps whose norms an adaptive limit is a percentile of.
 HISTORY = 1000
+SMALLEST = 1e-30
 
 
 class ClippingStage(Stage):
@@ -53,7 +54,8 @@ class ClippingStage(Stage):
         high = ranked[tf.minimum(below + 1, tf.maximum(count - 1, 0))]
         # Nothing is clipped before the first finite norm.
         between = low + (high - low) * (rank - tf.cast(below, tf.float32))
-        return tf.where(count > 0, between, float("inf"))
+        # A percentile of 0, as of batches that are masked altogether, would divide by 0.
+        return tf.where(count > 0, tf.maximum(between, SMALLEST), float("inf"))
 
     def remembered(self) -> np.ndarray:
         """Return the norms `(steps,)` that the percentile is of, the oldest first."""
@@ -110,10 +112,10 @@ class GradientClipping(keras.callbacks.Callback):
         super().__init__()
         limits = dict(zip(MODES, (norm, variable_norm, value, adaptive), strict=True))
         given = {name: limit for name, limit in limits.items() if limit is not None}
-        if len(given) != 1 or not min(given.values()) > 0:
+        if len(given) != 1 or not 0 < min(given.values()) < float("inf"):
             received = ", ".join(f"{name}={limit}" for name, limit in limits.items())
             raise ValueError(
-                f"give exactly one of {', '.join(MODES)}, above 0. Received: {received}"
+                f"give exactly one of {', '.join(MODES)}, above 0 and finite. Received: {received}"
             )
         ((self.mode, self.limit),) = given.items()
         if self.mode == "adaptive" and self.limit > 100:

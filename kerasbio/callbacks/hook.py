@@ -57,7 +57,7 @@ class OptimizerHook:
             trainable_variables = self.optimizer._trainable_variables
         trainable_variables = list(trainable_variables)
         pairs = [(g, v) for g, v in zip(grads, trainable_variables, strict=True) if g is not None]
-        gradients, variables = [g for g, _ in pairs], [v for _, v in pairs]
+        gradients, variables = [_summed(g) for g, _ in pairs], [v for _, v in pairs]
         stages = sorted(self.stages.values(), key=lambda stage: stage.order)
         with tf.init_scope():
             if not self.optimizer.built:
@@ -79,9 +79,35 @@ class OptimizerHook:
             self._apply(gradients, variables)
 
 
+def _summed(gradient: Any) -> Any:
+    """Return a gradient in which each row of an embedding occurs once.
+
+    A row that a batch looks up twice comes as two parts, of which a norm would be too small.
+    """
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    rows, places = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))
+    return tf.IndexedSlices(values, rows, gradient.dense_shape)
+
+
 def optimizers_of(model: keras.Model) -> dict[str, keras.optimizers.Optimizer]:
     """Return the optimizers of a model by name: a trainer's own, else the compiled one."""
     return getattr(model, "optimizers", None) or {"optimizer": model.optimizer}
+
+
+def build_state(model: keras.Model, batch: Any) -> None:
+    """Make the variables of metrics and optimizers, which Keras would make at the first step.
+
+    Args:
+        model: A compiled model.
+        batch: One element of the training data.
+    """
+    if getattr(model, "optimizers", None) is None:
+        model._symbolic_build(data_batch=batch)
+    for optimizer in optimizers_of(model).values():
+        if not optimizer.built:
+            optimizer.build(model.trainable_variables)
 
 
 def hooks_of(model: keras.Model) -> dict[str, OptimizerHook]:
@@ -110,6 +136,12 @@ def attach(model: keras.Model, stage: type[StageType]) -> dict[str, StageType]:
     Returns:
         The stage of each optimizer, by the optimizer's name in the model.
     """
+    strategy = model.distribute_strategy
+    if strategy is not None and strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            "the shared callbacks see the gradients of one replica: train on one device, or leave "
+            f"them out. Received: {strategy.num_replicas_in_sync} replicas"
+        )
     stages: dict[str, StageType] = {}
     added = False
     for name, hook in hooks_of(model).items():

@@ -1,5 +1,6 @@
 """One factor per step, on the rate of every optimizer."""
 
+import math
 from typing import NamedTuple
 
 import keras
@@ -76,8 +77,8 @@ class LearningRateSchedule(keras.callbacks.Callback):
 
     Where a resumed run has more epochs than were planned, the factor reached is kept and goes
     on: constant, step and plateau stay, the others fall from there to a hundredth, along a cosine
-    or exponentially; `rule` says so. A warm-up is finished first, and the schedule is then that
-    of all the epochs.
+    or exponentially; `rule` says so. A warm-up, and the rise of one cycle, is finished first, and
+    the schedule is then that of all the epochs.
 
     Reference: [Loshchilov and Hutter, SGDR, 2017](https://arxiv.org/abs/1608.03983) (cosine);
     [Smith and Topin, Super-convergence, 2017](https://arxiv.org/abs/1708.07120) (one-cycle);
@@ -108,7 +109,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
         super().__init__()
         if kind not in SCHEDULES:
             raise ValueError(f"kind must be one of {', '.join(SCHEDULES)}. Received: kind={kind!r}")
-        if warmup_epochs < 0:
+        if not warmup_epochs >= 0:
             raise ValueError(f"warmup_epochs must be at least 0. Received: {warmup_epochs}")
         if patience < 1:
             raise ValueError(f"patience must be at least 1. Received: patience={patience}")
@@ -121,7 +122,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
         self.rule = ""
         self._steps = 0
         self._done = 0
-        self._plateau = _Plateau()
+        self._plateau, self._missing = _Plateau(), ""
 
     def on_train_begin(self, logs=None):
         steps = self.steps_per_epoch or self.params.get("steps")
@@ -134,7 +135,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
         self._steps = steps * getattr(self.model, "updates_per_step", 1)
         self.factors = self._plan(self.params["epochs"] * self._steps)
         self.rule = ""
-        self._plateau = _Plateau()
+        self._plateau, self._missing = _Plateau(), ""
         for stage in attach(self.model, RateStage).values():
             stage.base.assign(stage.optimizer._learning_rate)
             stage.active.assign(True)
@@ -156,18 +157,26 @@ class LearningRateSchedule(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         for stage in attach(self.model, RateStage).values():
             stage.rest()
+        if self._missing and self._plateau.best == float("inf"):
+            raise ValueError(f"the monitor of a plateau must be {self._missing}")
 
     def _watch(self, logs):
         default = getattr(self.model, "monitor", None) or ("val_loss", "min")
         name, mode = self.monitor or default
-        if name not in logs:
-            raise ValueError(f"monitor must be one of {', '.join(logs)}. Received: {name!r}")
+        self._missing = "" if name in logs else f"one of {', '.join(logs)}. Received: {name!r}"
+        if self._missing:
+            # Of an epoch that is not validated nothing is known.
+            return
         value = float(logs[name]) * (1 if mode == "min" else -1)
         self._plateau = self._plateau.after(value, self.patience)
 
+    @property
+    def _warmup(self) -> int:
+        return math.ceil(self.warmup_epochs * self._steps)
+
     def _plan(self, total: int) -> np.ndarray:
         step = np.arange(total)
-        warmup = round(self.warmup_epochs * self._steps)
+        warmup = self._warmup
         share = np.maximum(step - warmup, 0) / max(total - warmup, 1)
         factors = np.ones(total)
         match self.kind:
@@ -213,8 +222,11 @@ class LearningRateSchedule(keras.callbacks.Callback):
         share = np.arange(1, left + 1) / max(left, 1)
         end = min(factor, FINAL_FACTOR)
         following: np.ndarray
-        if done < round(self.warmup_epochs * self._steps):
-            following, how = self.factors[done:], f"the warm-up, then {self.kind} over all"
+        rising: float = self._warmup
+        if self.kind == "one-cycle":
+            rising += RISE * (len(planned) - self._warmup)
+        if done < rising:
+            following, how = self.factors[done:], f"the rise, then {self.kind} over all"
         elif self.kind in ("cosine", "one-cycle"):
             following = _cosine(factor, end, share)
             how = f"a cosine from there to {FINAL_FACTOR}"

@@ -1,13 +1,14 @@
 """How a callback changes what batch normalization does, and estimates its statistics anew."""
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from kerasbio.callbacks.hook import hooks_of, optimizers_of, rest
+from kerasbio.callbacks.hook import build_state, hooks_of, optimizers_of, rest
 
 
 def normalizations(model: keras.Model) -> list[keras.layers.BatchNormalization]:
@@ -22,9 +23,16 @@ def replace_call(
     """Let `make`, a function of the layer's own call, say what the layer does when called.
 
     The graph of the train function must be made anew for it to count.
+
+    Raises:
+        ValueError: If the call is replaced already.
     """
-    restore_call(layer)
     own = layer.call
+    if hasattr(own, "replaced"):
+        raise ValueError(
+            f"{layer.name} is under another control: give fit one BatchNormalizationControl with "
+            "all settings"
+        )
     inner = make(own)
 
     def call(inputs, training=None, mask=None):
@@ -90,10 +98,13 @@ class _Statistics:
         """Give the layer the statistics, unless it never normalized a batch."""
         if not float(self.count):
             return
-        mean = self.sum / self.count
-        self.layer.moving_mean.assign(tf.cast(mean, tf.float32))
+        layer, mean = self.layer, self.sum / self.count
         variance = tf.maximum(self.squares / self.count - mean**2, 0.0)
-        self.layer.moving_variance.assign(tf.cast(variance, tf.float32))
+        layer.moving_mean.assign(tf.cast(mean, layer.moving_mean.dtype))
+        layer.moving_variance.assign(tf.cast(variance, layer.moving_variance.dtype))
+        if layer.renorm:
+            deviation = tf.sqrt(variance + layer.epsilon)
+            layer.moving_stddev.assign(tf.cast(deviation, layer.moving_stddev.dtype))
 
 
 def reestimate_batch_normalization(model: keras.Model, data: Iterable[Any]) -> None:
@@ -108,16 +119,32 @@ def reestimate_batch_normalization(model: keras.Model, data: Iterable[Any]) -> N
     2021](https://arxiv.org/abs/2105.07576), section 3.
 
     Args:
-        model: A compiled model.
+        model: A compiled model that was built.
         data: The batches of one epoch, as `fit` takes them.
+
+    Raises:
+        ValueError: If the model is not compiled or not built, or there is no batch, or no end of
+            them.
     """
-    found = [_Statistics(layer) for layer in normalizations(model)]
-    if not found:
+    layers = normalizations(model)
+    if not layers:
         return
+    if not model.compiled or not all(layer.built for layer in layers):
+        raise ValueError(f"compile and build {model.name} before its statistics are estimated")
+    if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("data must be the batches of one epoch. Received: a data set without end")
+    batches = iter(data)
+    first = next(batches, None)
+    if first is None:
+        raise ValueError("data must hold at least one batch. Received: none, or none any more")
+    build_state(model, first)
+    found = [_Statistics(layer) for layer in layers]
     # A callback that still clips or sets rates would take these steps for its own.
     rest(model)
     hooks = hooks_of(model).values()
-    step = tf.function(model.train_step, autograph=False, reduce_retracing=True)
+    step = model.train_step
+    if not model.run_eagerly:
+        step = tf.function(step, autograph=False, reduce_retracing=True)
     with _unchanged(model):
         try:
             for hook in hooks:
@@ -125,7 +152,7 @@ def reestimate_batch_normalization(model: keras.Model, data: Iterable[Any]) -> N
             for each in found:
                 replace_call(each.layer, each.gather)
             model.make_train_function(force=True)
-            for batch in data:
+            for batch in itertools.chain([first], batches):
                 step(batch)
         finally:
             for hook in hooks:

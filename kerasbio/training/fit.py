@@ -14,6 +14,8 @@ from kerasbio.callbacks import (
     LearningRateSchedule,
     reestimate_batch_normalization,
 )
+from kerasbio.callbacks.hook import build_state
+from kerasbio.callbacks.normalization import normalizations
 from kerasbio.errors import KerasbioError
 from kerasbio.training.checkpoint import Checkpoint, CheckpointStore
 from kerasbio.training.checkpointing import Checkpointing
@@ -22,7 +24,7 @@ from kerasbio.training.guard import FiniteGuard
 from kerasbio.training.options import RunOptions
 from kerasbio.training.progress import Journal, Progress, TimeLimit
 from kerasbio.training.run import Run
-from kerasbio.training.state import STATES, build_state, restore_state
+from kerasbio.training.state import STATES, restore_state
 
 #: Function of an epoch (a variable) and a number of batches to skip that returns a data set.
 Feed = Callable[[Any, int], tf.data.Dataset]
@@ -113,6 +115,7 @@ def fit(
     store = CheckpointStore(run.path / "checkpoints")
     resumed = _checkpoint_to_resume(run, store, steps_per_epoch) if options.resume else None
     notes += [f"{line}: passed over" for line in store.damaged]
+    notes += _without_effect(options, model)
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
     build_state(model, next(iter(feed(epoch, 0))))
 
@@ -160,6 +163,16 @@ def fit(
     anew = feed(tf.constant(0, tf.int64), 0) if options.reestimate_batch_norm else None
     _take_best(model, store, notes, anew)
     return notes
+
+
+def _without_effect(options: RunOptions, model: keras.Model) -> list[str]:
+    if normalizations(model):
+        return []
+    names = ("freeze_batch_norm_at", "batch_norm_momentum", "reestimate_batch_norm")
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
+    if not given:
+        return []
+    return [f"without effect, as the network has no batch normalization: {', '.join(given)}"]
 
 
 def _findings(

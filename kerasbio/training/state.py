@@ -10,20 +10,6 @@ from kerasbio.callbacks.hook import optimizers_of
 from kerasbio.training.checkpoint import Arrays
 
 
-def build_state(model: keras.Model, batch: Any) -> None:
-    """Make the variables of metrics and optimizers, which Keras would make at the first step.
-
-    Args:
-        model: A compiled model.
-        batch: One element of the training data.
-    """
-    if getattr(model, "optimizers", None) is None:
-        model._symbolic_build(data_batch=batch)
-    for optimizer in optimizers_of(model).values():
-        if not optimizer.built:
-            optimizer.build(model.trainable_variables)
-
-
 def collect_state(model: keras.Model) -> dict[str, Arrays]:
     """Return the state of a model in groups of arrays: weights and the states of its seed
     generators, optimizers, metrics, and whatever a trainer names in `state`."""

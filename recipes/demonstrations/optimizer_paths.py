@@ -24,7 +24,7 @@ def optimizer_paths(options: RunOptions, quick: bool) -> None:
     from kerasbio.report.demonstration import Figure, Table, write_demonstration
     from kerasbio.training.run import open_run
 
-    names, steps, rates = (DRAWN, 250, 11) if quick else (OPTIMIZERS, 600, 41)
+    names, steps, rates = (DRAWN, 400, 11) if quick else (OPTIMIZERS, 600, 41)
     with open_run("optimizer-paths", options, "ravine") as run:
         click.echo(f"run: {run.path}")
         plots = run.path / "plots"
