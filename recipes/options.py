@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import logging
 import math
 import os
 import signal
@@ -80,7 +81,7 @@ OPTIONS = (
         type=Finite(0, 1, max_open=True),
         nargs=2,
         metavar="FIRST LAST",
-        help="Momentum of moving statistics in the first and the last epoch.",
+        help="Momentum of moving statistics by epoch, such as 0.9 0.99.",
     ),
     click.option(
         "--reestimate-batch-norm",
@@ -98,7 +99,6 @@ OPTIONS = (
 
 
 DEMONSTRATION_OPTIONS = (
-    SEED,
     OUTPUT,
     NAME,
     click.option("--quick", is_flag=True, help="A small one, in seconds, to try it."),
@@ -143,11 +143,17 @@ def activation_option(default: str) -> Callable[..., Any]:
 
 
 def demonstration_options(demonstration: Callable[..., None]) -> Callable[..., None]:
-    """Give a demonstration `--seed`, `--output`, `--name` and `--quick`.
+    """Give a demonstration `--output`, `--name` and `--quick`; one that draws adds `SEED`.
 
     It is called with a `RunOptions`, `quick`, and its own options.
     """
-    return _command(demonstration, DEMONSTRATION_OPTIONS, lambda _, options: options, "")
+
+    def prepare(_: click.Context, options: RunOptions) -> RunOptions:
+        # That many small networks are traced is what a demonstration is about.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        return options
+
+    return _command(demonstration, DEMONSTRATION_OPTIONS, prepare, "")
 
 
 def _command(

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasbio.cli.demo import COMMANDS as DEMONSTRATIONS
 from kerasbio.recipes import RECIPES
-from kerasbio.recipes.demonstrations import DEMONSTRATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

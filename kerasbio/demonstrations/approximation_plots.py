@@ -20,13 +20,13 @@ from kerasbio.report.plots import (
     SOFT,
     VERMILION,
     draw,
+    format_power,
     label_ends,
 )
 
 SIZE = (5.4, 3.5)
 DASHES = (0, (4, 3))
 FLOOR = 1e-5
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LEGEND: dict[str, Any] = {
     "frameon": False,
     "fontsize": 9,
@@ -192,7 +192,7 @@ def _with_unit(name: str, unit: str) -> str:
 
 
 def _decade(value: float, _: Any) -> str:
-    return f"{value:g}" if value >= 1e-3 else f"10{str(round(np.log10(value))).translate(RAISED)}"
+    return f"{value:g}" if value >= 1e-3 else format_power(value, None)
 
 
 def _layers(depth: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from kerasbio.callbacks.gradient_clipping import GradientClipping
 from kerasbio.callbacks.gradient_health import GradientHealth, NormStage
 from kerasbio.callbacks.hook import attach
-from kerasbio.demonstrations.gradient_flow import Network, check_sizes, fit_steps
+from kerasbio.demonstrations.gradient_flow import Network, check_sizes, fit_steps, seeds_from
 
 HOURS = 96
 #: Share of the hours at which a dose is given, and the least and the largest dose in mg.
@@ -83,7 +83,7 @@ def exploding_study(*, seeds: int = 3, steps: int = 400, seed: int = 0) -> list[
     return [
         _run_recurrent(gated if variant == GATED else simple, variant, each, steps, x, y)
         for variant in (*CLIPPINGS, GATED)
-        for each in range(seed, seed + seeds)
+        for each in seeds_from(seed, seeds)
     ]
 
 

@@ -83,7 +83,7 @@ def vanishing_study(*, seeds: int = 5, steps: int = 600, seed: int = 0) -> list[
         ValueError: If `seeds` is below 1, or `steps` is no multiple of 20.
     """
     check_sizes(seeds, steps)
-    tables = {each: _wisconsin(each) for each in range(seed, seed + seeds)}
+    tables = {each: _wisconsin(each) for each in seeds_from(seed, seeds)}
     runs = []
     for variant in VARIANTS:
         network = Network(functools.partial(_build_deep, variant))
@@ -210,3 +210,8 @@ def check_sizes(seeds: int, steps: int) -> None:
         raise ValueError(f"seeds must be at least 1. Received: seeds={seeds}")
     if steps < POINTS or steps % POINTS:
         raise ValueError(f"steps must be a multiple of {POINTS}. Received: steps={steps}")
+
+
+def seeds_from(seed: int, count: int) -> list[int]:
+    """Return `count` seeds from one on, which begin anew after the largest that Keras takes."""
+    return [(seed + i) % 2**32 for i in range(count)]

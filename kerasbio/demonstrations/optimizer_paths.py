@@ -1,7 +1,7 @@
 """Every optimizer on a ravine: how far it swings across, and how fast it gets along."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -58,6 +58,17 @@ class Path(NamedTuple):
         """The factor by which its distance from the minimum shrank per step, in the mean."""
         distance = np.hypot(*self.points[: self._end].T)
         return float((distance[-1] / distance[0]) ** (1 / max(len(distance) - 1, 1)))
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what was measured, without the points."""
+        return {
+            "optimizer": self.optimizer,
+            "rate": self.rate,
+            "steps": self.arrived,
+            "crossings": self.crossings,
+            "swing": self.swing,
+            "shrinkage": self.shrinkage,
+        }
 
     @property
     def _end(self) -> int:
@@ -159,9 +170,9 @@ def theory(name: str, rate: float) -> float | None:
     Reference: [Polyak, Some methods of speeding up the convergence of iteration methods,
     1964](https://doi.org/10.1016/0041-5553(64)90137-5).
     """
-    momentum = SETTINGS[name][1].get("momentum", 0.0)
     if name not in ("sgd", "momentum"):
         return None
+    momentum = SETTINGS[name][1].get("momentum", 0.0)
     roots = [
         np.abs(np.roots([1, -(1 + momentum - rate * curvature), momentum])).max()
         for curvature in (1.0, CONDITION)

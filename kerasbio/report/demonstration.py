@@ -1,12 +1,16 @@
 """The page of a demonstration: what it shows, its figures, and how to do it again."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from kerasbio.report.page import Cell, Page
 from kerasbio.report.sections import add_provenance
+from kerasbio.training.files import replace_file
 
 
 class Figure(NamedTuple):
@@ -47,7 +51,7 @@ def write_demonstration(
         headline: What was found, in a sentence.
         facts: What was done, as names with values.
         sections: What each section holds, by its heading.
-        results: The measured numbers, as JSON knows them.
+        results: The measured numbers: records and arrays; what is not finite becomes null.
 
     Returns:
         The path of `report.html`.
@@ -66,6 +70,21 @@ def write_demonstration(
                     page.paragraph(block)
     add_provenance(page, run_path, "the options, the numbers as results.json")
     page.footer("Written by kerasbio. This page is one file: it needs no network and no script.")
-    content = json.dumps(results, indent=2, allow_nan=False) + "\n"
-    (run_path / "results.json").write_text(content, encoding="utf-8")
+    content = json.dumps(_plain(results), indent=2, allow_nan=False) + "\n"
+    replace_file(run_path / "results.json", content.encode())
     return page.write(run_path / "report.html")
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case np.ndarray():
+            return _plain(value.tolist())
+        case Mapping():
+            return {name: _plain(each) for name, each in value.items()}
+        case tuple() if hasattr(value, "_asdict"):
+            return _plain(value._asdict())
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case float():
+            return value if math.isfinite(value) else None
+    return value

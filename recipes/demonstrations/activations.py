@@ -58,20 +58,8 @@ def activations(options: RunOptions, quick: bool) -> None:
                     )
                 ],
             },
-            results={name: activation._asdict() for name, activation in _finite(ACTIVATIONS)},
+            results=ACTIVATIONS,
         )  # fmt: skip
         click.echo(headline)
         click.echo(f"report: {report}")
         click.echo(f"run: {run.path}")
-
-
-def _finite(table):
-    """Give the rows with None for what has no bound, as JSON knows no infinity."""
-    import math
-
-    for name, row in table.items():
-        bounds = {
-            key: [end if math.isfinite(end) else None for end in getattr(row, key)]
-            for key in ("range", "slope")
-        }
-        yield name, row._replace(**bounds)

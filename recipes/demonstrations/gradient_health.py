@@ -4,12 +4,13 @@ import statistics
 
 import click
 
-from kerasbio.recipes.options import demonstration_options
+from kerasbio.recipes.options import SEED, demonstration_options
 from kerasbio.training.options import RunOptions
 
 
 @click.command("gradient-health")
 @demonstration_options
+@SEED
 def gradient_health(options: RunOptions, quick: bool) -> None:
     """Train a deep network whose gradients vanish and a recurrent one whose gradients explode.
 
@@ -82,10 +83,7 @@ def gradient_health(options: RunOptions, quick: bool) -> None:
                     ),
                 ],
             },
-            results={
-                "vanishing": [r._asdict() for r in deep],
-                "exploding": [r._asdict() for r in recurrent],
-            },
+            results={"vanishing": deep, "exploding": recurrent},
         )  # fmt: skip
         click.echo(headline)
         click.echo(f"report: {report}")

@@ -7,6 +7,11 @@ from kerasbio.training.options import RunOptions
 
 DRAWN = ("sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam")
 TURN = 30.0
+TURNED = (
+    "Adaptive rates are one for each weight: they level a ravine that lies along the axes. Turned "
+    "against the axes it is no longer level for them, and Adagrad, which was there in a few steps, "
+    "takes as long as plain descent. SGD and momentum do not care."
+)
 
 
 @click.command("optimizer-paths")
@@ -52,11 +57,15 @@ def optimizer_paths(options: RunOptions, quick: bool) -> None:
             for name, path in straight.items()
         ]  # fmt: skip
         sgd, momentum = straight["sgd"], straight["momentum"]
+        told = [
+            f"{label} {path.arrived} steps and {path.crossings} crossings"
+            if path.arrived
+            else f"{label} does not arrive"
+            for label, path in (("SGD", sgd), ("momentum", momentum), ("Adam", straight["adam"]))
+        ]
         headline = (
-            f"On a ravine a hundred times as steep across as along, SGD needs {arrived(sgd)} steps "
-            f"and crosses the floor {sgd.crossings} times; momentum needs {arrived(momentum)} and "
-            f"crosses it {momentum.crossings} times, Adam {arrived(straight['adam'])} and "
-            f"{straight['adam'].crossings}"
+            "To the floor of a ravine that is a hundred times as steep across as along: "
+            + ", ".join(told)
         )
         laws = [(path, theory(path.optimizer, path.rate)) for path in (sgd, limit, momentum)]
         report = write_demonstration(
@@ -93,10 +102,7 @@ def optimizer_paths(options: RunOptions, quick: bool) -> None:
                         "multiple of the straight way; steps on the same ravine turned against "
                         "the axes",
                     ),
-                    "Adaptive rates are one for each weight: they level a ravine that lies along "
-                    "the axes. Turned against the axes it is no longer level for them, and "
-                    "Adagrad, which was there in a few steps, takes as long as plain descent. SGD "
-                    "and momentum do not care.",
+                    *([] if quick else [TURNED]),
                 ],
                 "Theory": [
                     Table(
@@ -111,23 +117,11 @@ def optimizer_paths(options: RunOptions, quick: bool) -> None:
                 ],
             },
             results={
-                "straight": [path_numbers(path) for path in straight.values()],
-                "turned": [path_numbers(path) for path in turned.values()],
-                "near_the_limit": path_numbers(limit),
+                "straight": [path.numbers() for path in straight.values()],
+                "turned": [path.numbers() for path in turned.values()],
+                "near_the_limit": limit.numbers(),
             },
         )  # fmt: skip
         click.echo(headline)
         click.echo(f"report: {report}")
         click.echo(f"run: {run.path}")
-
-
-def path_numbers(path) -> dict:
-    """Return what was measured of a path."""
-    return {
-        "optimizer": path.optimizer,
-        "rate": path.rate,
-        "steps": path.arrived,
-        "crossings": path.crossings,
-        "swing": path.swing,
-        "shrinkage": path.shrinkage,
-    }

@@ -2,12 +2,23 @@
 
 import click
 
-from kerasbio.recipes.options import demonstration_options
+from kerasbio.recipes.options import SEED, demonstration_options
 from kerasbio.training.options import RunOptions
+
+FOLDS = (
+    "A deep network folds the line once for each layer, so that its pieces double where a wide one "
+    "gains as many as it gets units. What can be written down need not be learned: as k grows the "
+    "trained networks fail although the weights exist. Deeper is more compact, and harder to train."
+)
+SPEED = (
+    "A start with its corners spread over the domain helps one layer as well. Depth is not what "
+    "makes four teeth possible: from the usual start it is what makes them quick to learn."
+)
 
 
 @click.command("universal-approximation")
 @demonstration_options
+@SEED
 def universal_approximation(options: RunOptions, quick: bool) -> None:
     """Fit a dose-response curve, an ECG and the tent map by networks of growing width and depth.
 
@@ -77,10 +88,7 @@ def universal_approximation(options: RunOptions, quick: bool) -> None:
                     Figure(draw.plot_compactness(plots / "compactness.png"), "Written down",
                            "parameters that make the tent map exactly: deep 6k + 1, one layer "
                            "3 · 2ᵏ + 1"),
-                    "A deep network folds the line once for each layer, so that its pieces "
-                    "double where a wide one gains as many as it gets units. What can be written "
-                    "down need not be learned: as k grows the trained networks fail although the "
-                    "weights exist. Deeper is more compact, and harder to train.",
+                    *([] if quick else [FOLDS]),
                     Table(
                         ("Hidden layers", "Parameters", *depth.targets),
                         [
@@ -97,10 +105,9 @@ def universal_approximation(options: RunOptions, quick: bool) -> None:
                            f"each dot is a seed, after {rates.updates} updates"),
                     Figure(draw.plot_updates(plots / "updates.png", rates), "Updates",
                            "at the best of the rates for each"),
-                    "One layer wants a larger rate: at the best its best seed leaves "
-                    f"{100 * claim.shallow_least_at_any_rate:.1f} %. A start with its corners "
-                    "spread over the domain helps as well. Depth is not what makes four teeth "
-                    "possible: from the usual start it is what makes them quick to learn.",
+                    f"One layer wants a larger rate: at the best its best seed leaves "
+                    f"{100 * claim.shallow_least_at_any_rate:.1f} %.",
+                    *([] if quick else [SPEED]),
                 ],
                 "Width": [
                     figure
@@ -115,23 +122,8 @@ def universal_approximation(options: RunOptions, quick: bool) -> None:
                     )
                 ],
             },
-            results={
-                "width": _plain(width), "depth": _plain(depth), "rates": _plain(rates),
-                "claim": _plain(claim),
-            },
+            results={"width": width, "depth": depth, "rates": rates, "claim": claim},
         )  # fmt: skip
         click.echo(headline)
         click.echo(f"report: {report}")
         click.echo(f"run: {run.path}")
-
-
-def _plain(study):
-    """Return a study as JSON knows it: lists, and None for what is not finite."""
-    import numpy as np
-
-    def plain(value):
-        if isinstance(value, np.ndarray):
-            return np.where(np.isfinite(value), value, None).tolist()
-        return value
-
-    return {name: plain(value) for name, value in study._asdict().items()}
