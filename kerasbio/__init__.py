@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from kerasbio.optimizers import ScheduleFreeAdamW as ScheduleFreeAdamW
     from kerasbio.optimizers import make_optimizer as make_optimizer
     from kerasbio.perceptron_rule import PerceptronTrainer as PerceptronTrainer
+    from kerasbio.saving import load_model as load_model
     from kerasbio.serving.predict import open_saved_model as open_saved_model
     from kerasbio.serving.predict import predict_files as predict_files
     from kerasbio.serving.predict_table import open_table_model as open_table_model
@@ -118,8 +119,8 @@ _MODULES = {
     "PrepareImages": "kerasbio.layers.prepare_images",
     "PrepareTable": "kerasbio.layers.prepare_table",
     "Radiographs": "kerasbio.datasets.radiographs",
-    "TabularCases": "kerasbio.datasets.tabular",
     "ScheduleFreeAdamW": "kerasbio.optimizers",
+    "TabularCases": "kerasbio.datasets.tabular",
     "Trainer": "kerasbio.training.trainer",
     "Tversky": "kerasbio.losses",
     "Workup": "kerasbio.environments.diagnosis",
@@ -145,6 +146,7 @@ _MODULES = {
     "fit_encoding": "kerasbio.datasets.table_encoding",
     "gaussian_kl_divergence": "kerasbio.losses",
     "get_activation": "kerasbio.activations",
+    "load_model": "kerasbio.saving",
     "load_wisconsin": "kerasbio.datasets.tabular",
     "make_optimizer": "kerasbio.optimizers",
     "normalize_adjacency": "kerasbio.layers.adjacency",

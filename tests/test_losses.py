@@ -650,13 +650,13 @@ def test_rounded_probabilities_are_accepted(half):
 @pytest.mark.parametrize(
     ("make", "line"),
     [
-        (lambda: losses.Huber(0), "delta must be above 0.*delta=0"),
-        (lambda: losses.Focal(-1), "gamma must be at least 0"),
-        (lambda: losses.FocalTversky(gamma=0), "gamma must be above 0"),
+        (lambda: losses.Huber(0), "delta must be finite and above 0.*delta=0"),
+        (lambda: losses.Focal(-1), "gamma must be finite and at least 0"),
+        (lambda: losses.FocalTversky(gamma=0), "gamma must be finite and above 0"),
         (lambda: losses.Tversky(-1, 1), "alpha=-1"),
-        (lambda: losses.Dice(smooth=0), "smooth must be above 0"),
+        (lambda: losses.Dice(smooth=0), "smooth must be finite and above 0"),
         (lambda: losses.GeneralizedDice("cubic"), "square, simple, uniform.*'cubic'"),
-        (lambda: losses.Boundary(0), "spacing must be above 0"),
+        (lambda: losses.Boundary(0), "spacing must be finite and above 0"),
         (lambda: losses.BinaryCrossentropy(class_weights=[1]), "each of 2 classes.*1 numbers"),
         (lambda: losses.CategoricalCrossentropy(class_weights=[1, -1]), "at least 0"),
         (lambda: losses.Combined([]), "one or more"),
@@ -667,4 +667,108 @@ def test_rounded_probabilities_are_accepted(half):
 )
 def test_wrong_settings(make, line):
     with pytest.raises(ValueError, match=line):
+        make()
+
+
+def test_sums_over_a_large_volume_are_exact():
+    side = 160
+    labels = np.random.default_rng(0).integers(2, size=(1, side, side, side))
+    p = np.full((1, side, side, side, 2), (0.7, 0.3), np.float32)
+    found = float(losses.Dice(from_logits=False)(labels, p))
+    counts = np.bincount(labels.ravel())
+    overlap, total = counts * (0.7, 0.3), side**3 * np.array([0.7, 0.3]) + counts
+    assert found == pytest.approx(1 - np.mean(2 * overlap / total), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.Dice(),
+        losses.Tversky(),
+        losses.Boundary(),
+        losses.CategoricalCrossentropy(),
+        losses.DiceCrossentropy(),
+    ],
+    ids=lambda loss: type(loss).__name__,
+)
+def test_an_image_that_is_masked_altogether_is_none(loss):
+    random = np.random.default_rng(0)
+    labels = random.integers(3, size=(4, 5, 6))
+    logits = tf.constant(random.normal(size=(4, 5, 6, 3)), tf.float32)
+    alone = float(loss(labels[1:3], logits[1:3]))
+    for mask in ([False, True, True, False], np.isin(np.arange(4), (1, 2))[:, None, None]):
+        masked = tf.identity(logits)
+        shape = (4,) if np.ndim(mask) == 1 else (4, 5, 6)
+        masked._keras_mask = tf.broadcast_to(tf.constant(mask), shape)
+        assert float(loss(labels, masked)) == pytest.approx(alone, rel=1e-5)
+
+
+def test_class_weights_by_the_index_of_the_class():
+    labels, logits = np.array([0, 1, 1]), np.zeros((3, 2), np.float32)
+    by_key = losses.CategoricalCrossentropy(class_weights={1: 5.0, 0: 1.0})
+    assert by_key.class_weights == [1.0, 5.0]
+    assert float(by_key(labels, logits)) == pytest.approx(11 / 3 * np.log(2))
+    for wrong in ({1: 1.0, 2: 2.0}, "123", 2.0, [[1, 2]], [1, None], [np.nan, 1]):
+        with pytest.raises(ValueError, match="class_weights must be a sequence of finite numbers"):
+            losses.CategoricalCrossentropy(class_weights=wrong)
+
+
+def test_divergence_of_gaussians_in_half_precision_and_of_plain_numbers():
+    for mean, log_variance in ((300.0, 0.0), (0.0, 12.0)):
+        halves = (tf.constant([x], tf.float16) for x in (mean, log_variance))
+        expected = (mean**2 + np.exp(log_variance) - 1 - log_variance) / 2
+        assert float(losses.gaussian_kl_divergence(*halves)) == pytest.approx(expected, rel=1e-3)
+    assert float(losses.gaussian_kl_divergence([0.0, 0.0], [0, 0])) == 0
+    with pytest.raises(ValueError, match="latents"):
+        losses.gaussian_kl_divergence(0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "loss", [losses.CategoricalCrossentropy(), losses.Focal(), losses.KLDivergence()]
+)
+def test_a_class_that_is_ruled_out(loss):
+    logits = tf.constant([[0.5, -np.inf, 0.1]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        value = loss(np.array([0]), logits)
+    assert float(value) == pytest.approx(float(loss(np.array([0]), logits.numpy()[:, ::2])))
+    assert np.isfinite(tape.gradient(value, logits)).all()
+
+
+def test_weights_of_unknown_size_are_not_stretched():
+    unknown = [None, None, None]
+    signature = [
+        tf.TensorSpec(unknown, tf.int64),
+        tf.TensorSpec([*unknown, 3]),
+        tf.TensorSpec(unknown),
+    ]
+    loss = tf.function(losses.CategoricalCrossentropy(), input_signature=signature, autograph=False)
+    labels, logits = np.zeros((2, 4, 4), int), np.zeros((2, 4, 4, 3), np.float32)
+    assert float(loss(labels, logits, np.ones((2, 4, 4), np.float32))) == pytest.approx(np.log(3))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="sample_weight must be"):
+        loss(labels, logits, np.ones((1, 4, 4), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: losses.Dice(smooth=np.inf), "smooth must be finite and above 0"),
+        (lambda: losses.Dice(smooth="a"), "smooth must be finite and above 0"),
+        (lambda: losses.Boundary(np.inf), "spacing must be"),
+        (lambda: losses.Boundary([]), "spacing must be at least one"),
+        (lambda: losses.Boundary("a"), "spacing must be"),
+        (lambda: losses.Tversky(0, 0), "not both 0"),
+        (lambda: losses.Tversky(np.inf), "alpha and beta must be finite"),
+        (lambda: losses.FocalTversky(gamma=np.inf), "gamma must be finite"),
+        (lambda: losses.Focal(None), "gamma must be"),
+        (lambda: losses.Huber("a"), "delta must be finite and above 0"),
+        (lambda: losses.Combined(losses.Dice()), "losses must be one or more"),
+        (lambda: losses.Combined([losses.Dice()], 2.0), "weights must be a sequence"),
+        (lambda: losses.DiceCrossentropy(np.nan), "dice_weight must be"),
+        (lambda: losses.Dice(dtype="int32"), "dtype must be of floating-point"),
+        (lambda: losses.balanced_class_weights([0, 1], -1), "num_classes must be at least 1"),
+    ],
+)
+def test_settings_that_would_lead_nowhere(make, words):
+    with pytest.raises(ValueError, match=words):
         make()

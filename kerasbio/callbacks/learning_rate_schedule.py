@@ -226,7 +226,8 @@ class LearningRateSchedule(keras.callbacks.Callback):
         if self.kind == "one-cycle":
             rising += RISE * (len(planned) - self._warmup)
         if done < rising:
-            following, how = self.factors[done:], f"the rise, then {self.kind} over all"
+            first = "warm-up" if done < self._warmup else "rise"
+            following, how = self.factors[done:], f"the {first}, then {self.kind} over all"
         elif self.kind in ("cosine", "one-cycle"):
             following = _cosine(factor, end, share)
             how = f"a cosine from there to {FINAL_FACTOR}"

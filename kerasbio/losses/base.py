@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from kerasbio.losses.checks import HALF_TYPES, compatible
+from kerasbio.losses.checks import HALF_TYPES, compatible, require_shape
 
 
 class Weights(NamedTuple):
@@ -108,16 +108,16 @@ class Loss(keras.losses.Loss):
         return keras_loss(values, values, sample_weight=weight)
 
     def _weights(self, sample_weight: Any, mask: Any, y_pred: Any) -> Weights:
-        points = tuple(y_pred.shape[:-1])
+        conditions: list = []
         weight = mask_weight = None
         if sample_weight is not None:
-            weight = _fit("sample_weight", sample_weight, points, self.dtype)
+            weight = _fit("sample_weight", sample_weight, y_pred, self.dtype, conditions)
         if mask is not None:
-            mask_weight = _fit("the mask of y_pred", mask, points, self.dtype)
-            mask_weight = expand(mask_weight, len(points))
+            mask_weight = _fit("the mask of y_pred", mask, y_pred, self.dtype, conditions)
+            mask_weight = expand(mask_weight, len(y_pred.shape) - 1)
         if weight is not None and len(weight.shape) == 1:
-            return Weights([], samples=weight, mask=mask_weight)
-        return Weights([], voxels=weight, mask=mask_weight)
+            return Weights(conditions, samples=weight, mask=mask_weight)
+        return Weights(conditions, voxels=weight, mask=mask_weight)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "dtype": self.dtype}
@@ -133,6 +133,8 @@ class _Computed(keras.losses.Loss):
 def full_precision(dtype: Any) -> str:
     """Return the name of a floating-point type, float32 for the half types."""
     name = keras.dtype_policies.get(dtype or keras.config.floatx()).compute_dtype
+    if not name.startswith(("float", "bfloat")):
+        raise ValueError(f"dtype must be of floating-point numbers. Received: dtype={dtype!r}")
     return "float32" if name in HALF_TYPES else name
 
 
@@ -141,8 +143,9 @@ def expand(x: Any, rank: int) -> Any:
     return ops.reshape(x, (*ops.shape(x), *[1] * (rank - len(x.shape))))
 
 
-def _fit(name: str, weight: Any, points: tuple, dtype: str) -> Any:
+def _fit(name: str, weight: Any, y_pred: Any, dtype: str, conditions: list) -> Any:
     """Return a weight as `(batch,)` or as `(batch, *spatial)`."""
+    points = tuple(y_pred.shape[:-1])
     weight = received = ops.convert_to_tensor(weight, dtype=dtype)
     rank = len(weight.shape)
     if rank > 1 and weight.shape[-1] == 1 and rank in (2, len(points) + 1):
@@ -152,4 +155,7 @@ def _fit(name: str, weight: Any, points: tuple, dtype: str) -> Any:
             f"{name} must be (batch,) or (batch, *spatial), here {points[:1]} or {points}. "
             f"Received: shape {tuple(received.shape)}"
         )
+    # Sizes known only in a graph would be stretched without a word.
+    like = y_pred[(Ellipsis, *[0] * (len(y_pred.shape) - len(weight.shape)))]
+    require_shape(weight, like, conditions, f"{name} must be (batch,) or (batch, *spatial).")
     return weight

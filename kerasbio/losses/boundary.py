@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from kerasbio.losses.base import Weights
+from kerasbio.losses.checks import number, numbers
 from kerasbio.losses.distance import signed_distance
 from kerasbio.losses.region import RegionLoss
 
@@ -16,8 +17,9 @@ from kerasbio.losses.region import RegionLoss
 class Boundary(RegionLoss):
     """Mean of probability times signed distance to the true boundary, in mm.
 
-    Distances are taken in the graph from the target, where a class has at least half of a voxel;
-    they are negative inside, and 0 for a class that is absent from an image or fills it. The mean
+    Distances are taken in the graph from the target, where a class has at least half of a voxel:
+    from the centre of a voxel to that of the nearest one on the other side. They are negative
+    inside, and 0 for a class that is absent from an image or fills it. The mean
     is over voxels and classes. The least value is below 0. Alone it leads to empty predictions:
     add it to an overlap loss with a small weight, `Combined([Dice(), Boundary()], [1, 0.01])`.
     Shapes as in `Dice`, one value per image.
@@ -47,9 +49,12 @@ class Boundary(RegionLoss):
         **kwargs: Any,
     ):
         super().__init__(include_background=include_background, from_logits=from_logits, **kwargs)
-        if not np.all(np.asarray(spacing) > 0):
-            raise ValueError(f"spacing must be above 0 mm. Received: spacing={spacing}")
-        self.spacing = np.asarray(spacing, float).tolist()
+        sizes = numbers("spacing", np.atleast_1d(np.asarray(spacing)))
+        self.spacing: Any = [number("spacing", size) for size in sizes]
+        if np.ndim(spacing) == 0:
+            (self.spacing,) = self.spacing
+        elif not sizes:
+            raise ValueError(f"spacing must be at least one number. Received: spacing={spacing}")
 
     def values(self, y_true: Any, y_pred: Any, weights: Weights) -> Any:
         y_true, y_pred, voxels = self.regions(y_true, y_pred, weights)

@@ -1,8 +1,10 @@
 """Checks of what losses are given: shapes at once, values where they can be read."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 #: How far probabilities may be from a sum of 1; half types round to 3 digits or fewer.
@@ -72,6 +74,39 @@ def require_shape(tensor: Any, other: Any, conditions: list, line: str) -> None:
             found, expected = ops.shape(tensor)[axis], ops.shape(other)[axis]
             equal, where = ops.equal(found, expected), f"{line} They differ in axis {axis}."
             require(equal, conditions, where, first=found, second=expected)
+
+
+def number(name: str, value: Any, *, or_zero: bool = False) -> float:
+    """Return a setting as a number that is above 0, or at least 0 with `or_zero`.
+
+    Raises:
+        ValueError: If it is not, or not finite.
+    """
+    fits = isinstance(value, int | float | np.number) and 0 <= value < np.inf
+    if not fits or not (value or or_zero):
+        least = "at least" if or_zero else "above"
+        raise ValueError(f"{name} must be finite and {least} 0. Received: {name}={value!r}")
+    return float(value)
+
+
+def numbers(name: str, values: Any) -> list[float]:
+    """Return weights as numbers, in the order of their keys where they are a dict from 0 on.
+
+    Raises:
+        ValueError: If they are no flat sequence of finite numbers of at least 0.
+    """
+    given = values
+    if isinstance(values, Mapping) and set(values) == set(range(len(values))):
+        values = [values[key] for key in range(len(values))]
+    try:
+        found = np.asarray(values, float)
+    except (TypeError, ValueError):
+        found = np.empty(())
+    if isinstance(values, str) or found.ndim != 1 or not np.all((0 <= found) & (found < np.inf)):
+        raise ValueError(
+            f"{name} must be a sequence of finite numbers of at least 0. Received: {name}={given!r}"
+        )
+    return found.tolist()
 
 
 def check_class_weights(class_weights: list[float] | None, classes: int) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 def balanced_class_weights(labels: ArrayLike, num_classes: int) -> np.ndarray:
     """Return weights `(num_classes,)` under which every class weighs alike in all the labels.
 
-    A class that makes up the n-th part of the labels weighs n / `num_classes`.
+    A class that makes up a share s of the labels weighs 1 / (s `num_classes`).
 
     Reference: [King and Zeng, Logistic regression in rare events data,
     2001](https://doi.org/10.1093/oxfordjournals.pan.a004868).
@@ -19,6 +19,8 @@ def balanced_class_weights(labels: ArrayLike, num_classes: int) -> np.ndarray:
     Raises:
         ValueError: If a class does not occur, or a label is none of the classes.
     """
+    if not isinstance(num_classes, int | np.integer) or num_classes < 1:
+        raise ValueError(f"num_classes must be at least 1. Received: num_classes={num_classes}")
     found, counts = np.unique(np.asarray(labels), return_counts=True)
     strange = [value for value in found.tolist() if value not in range(num_classes)]
     if strange:

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from kerasbio.losses.base import full_precision
+from kerasbio.losses.checks import number, numbers
 from kerasbio.losses.crossentropy import BinaryCrossentropy, CategoricalCrossentropy
 from kerasbio.losses.overlap import Dice
 
@@ -62,11 +63,15 @@ class Combined(WeightedSum):
         *,
         name: str | None = None,
     ):
-        if not losses or not all(isinstance(loss, keras.losses.Loss) for loss in losses):
+        if (
+            not isinstance(losses, Sequence)
+            or not losses
+            or not all(isinstance(loss, keras.losses.Loss) for loss in losses)
+        ):
             raise ValueError(
                 f"losses must be one or more keras.losses.Loss. Received: losses={losses}"
             )
-        weights = [1.0] * len(losses) if weights is None else [float(w) for w in weights]
+        weights = [1.0] * len(losses) if weights is None else numbers("weights", weights)
         if len(weights) != len(losses):
             raise ValueError(
                 f"weights must be one number for each of {len(losses)} losses. "
@@ -112,10 +117,12 @@ class DiceCrossentropy(WeightedSum):
         jaccard: Whether to divide by the union.
         smooth: Added to numerator and denominator, in voxels.
         from_logits: Whether predictions are logits, else probabilities.
-        **kwargs: `reduction`, `name` and `dtype` of `keras.losses.Loss`.
+        reduction: As in `keras.losses.Loss`.
+        name: Name of the loss.
+        dtype: Type of the computation; None is Keras' float type.
 
     Raises:
-        ValueError: As `Dice`.
+        ValueError: If a weight is below 0, or as `Dice`.
     """
 
     def __init__(
@@ -137,8 +144,8 @@ class DiceCrossentropy(WeightedSum):
         settings: dict[str, Any] = {
             "from_logits": from_logits, "reduction": reduction, "dtype": self.dtype
         }  # fmt: skip
-        self.dice_weight = float(dice_weight)
-        self.crossentropy_weight = float(crossentropy_weight)
+        self.dice_weight = number("dice_weight", dice_weight, or_zero=True)
+        self.crossentropy_weight = number("crossentropy_weight", crossentropy_weight, or_zero=True)
         self.dice = Dice(
             batch=batch,
             include_background=include_background,

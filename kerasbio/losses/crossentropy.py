@@ -1,30 +1,25 @@
 """Losses from the log-probability of the true class, one value per sample or voxel."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from kerasbio.losses.base import Weights
-from kerasbio.losses.checks import check_class_weights
-from kerasbio.losses.targets import ClassLoss, both_classes, require_distribution
+from kerasbio.losses.checks import check_class_weights, number, numbers
+from kerasbio.losses.targets import LOWEST_LOG, ClassLoss, both_classes, require_distribution
 
-#: Reads a log-probability of minus infinity, so that 0 times it is 0.
-LOWEST_LOG_PROBABILITY = -1e9
+#: One number for each class, by its index where it is a dict.
+ClassWeights = Sequence[float] | Mapping[int, float]
 
 
 class _Weighted(ClassLoss):
-    def __init__(self, *, class_weights: Sequence[float] | None = None, **kwargs: Any):
+    def __init__(self, *, class_weights: ClassWeights | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.class_weights = None
         if class_weights is not None:
-            self.class_weights = [float(weight) for weight in class_weights]
-            if not all(0 <= weight < float("inf") for weight in self.class_weights):
-                raise ValueError(
-                    "class_weights must be finite and at least 0. "
-                    f"Received: class_weights={self.class_weights}"
-                )
+            self.class_weights = numbers("class_weights", class_weights)
 
     def crossentropy(self, y_true: Any, log_probabilities: Any) -> Any:
         """Return `(...)` from targets and log-probabilities `(..., classes)`."""
@@ -57,7 +52,7 @@ class BinaryCrossentropy(_Weighted):
     def __init__(
         self,
         *,
-        class_weights: Sequence[float] | None = None,
+        class_weights: ClassWeights | None = None,
         from_logits: bool = True,
         **kwargs: Any,
     ):
@@ -93,7 +88,7 @@ class CategoricalCrossentropy(_Weighted):
     def __init__(
         self,
         *,
-        class_weights: Sequence[float] | None = None,
+        class_weights: ClassWeights | None = None,
         from_logits: bool = True,
         **kwargs: Any,
     ):
@@ -129,7 +124,7 @@ class NegativeLogLikelihood(CategoricalCrossentropy):
     def log_probabilities(self, y_pred: Any) -> Any:
         if self.from_logits:
             return super().log_probabilities(y_pred)
-        return ops.maximum(y_pred, LOWEST_LOG_PROBABILITY)
+        return ops.maximum(y_pred, LOWEST_LOG)
 
     def _require_probabilities(self, y_pred: Any, weights: Weights, tolerance: float) -> None:
         require_distribution(
@@ -168,14 +163,12 @@ class Focal(_Weighted):
         self,
         gamma: float = 2.0,
         *,
-        class_weights: Sequence[float] | None = None,
+        class_weights: ClassWeights | None = None,
         from_logits: bool = True,
         **kwargs: Any,
     ):
         super().__init__(class_weights=class_weights, from_logits=from_logits, **kwargs)
-        if not gamma >= 0:
-            raise ValueError(f"gamma must be at least 0. Received: gamma={gamma}")
-        self.gamma = float(gamma)
+        self.gamma = number("gamma", gamma, or_zero=True)
 
     def values(self, y_true: Any, y_pred: Any, weights: Weights) -> Any:
         y_true, y_pred = self.classes(y_true, y_pred, weights)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasbio.losses.base import Loss, Weights
+from kerasbio.losses.base import Loss, Weights, full_precision
 from kerasbio.losses.targets import ClassLoss, both_classes, values_like
 
 #: Log variances (their differences, too) above this go on along the tangent of exp.
@@ -56,11 +56,16 @@ def gaussian_kl_divergence(
         prior_log_variance: What broadcasts to `(..., latents)`.
 
     Returns:
-        Divergences `(...)`, in nats.
+        Divergences `(...)`, in nats; float32 where the arguments are of half precision.
+
+    Raises:
+        ValueError: If there is no axis of latents.
     """
-    mean, log_variance = ops.convert_to_tensor(mean), ops.convert_to_tensor(log_variance)
-    prior_mean = ops.convert_to_tensor(prior_mean, dtype=mean.dtype)
-    prior_log_variance = ops.convert_to_tensor(prior_log_variance, dtype=mean.dtype)
+    given = [ops.convert_to_tensor(x) for x in (mean, log_variance, prior_mean, prior_log_variance)]
+    if not len(given[0].shape):
+        raise ValueError("mean must be (..., latents). Received: a number")
+    dtype = full_precision(keras.backend.result_type(*(x.dtype for x in given[:2]), "float16"))
+    mean, log_variance, prior_mean, prior_log_variance = (ops.cast(x, dtype) for x in given)
     difference = log_variance - prior_log_variance
     scaled = ops.square(mean - prior_mean) * _exp(-prior_log_variance)
     return ops.sum(scaled + _exp(difference) - 1 - difference, axis=-1) / 2

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from kerasbio.losses.base import Weights
+from kerasbio.losses.checks import number
 from kerasbio.losses.region import RegionLoss
 
 WEIGHTINGS = ("square", "simple", "uniform")
@@ -32,12 +33,9 @@ class Overlap(RegionLoss):
         from_logits: bool = True,
         **kwargs: Any,
     ):
-        super().__init__(
-            batch=batch, include_background=include_background, from_logits=from_logits, **kwargs
-        )
-        if not smooth > 0:
-            raise ValueError(f"smooth must be above 0. Received: smooth={smooth}")
-        self.smooth = float(smooth)
+        super().__init__(include_background=include_background, from_logits=from_logits, **kwargs)
+        self.batch = batch
+        self.smooth = number("smooth", smooth)
 
     def values(self, y_true: Any, y_pred: Any, weights: Weights) -> Any:
         y_true, y_pred, voxels = self.regions(y_true, y_pred, weights)
@@ -76,8 +74,8 @@ class Dice(Overlap):
     squares the sums below.
 
     Args:
-        batch: Whether sums run over the batch, too: steadier where a class is absent from many
-            images.
+        batch: Whether sums run over the batch, of one replica, too: steadier where a class is
+            absent from many images.
         include_background: Whether class 0 counts.
         squared: Whether the sums in the denominator are of squares.
         jaccard: Whether to divide by the union: the Jaccard loss.
@@ -175,7 +173,7 @@ class GeneralizedDice(Overlap):
 class Tversky(Overlap):
     """Tversky loss, 1 - TP / (TP + alpha FP + beta FN), mean over the classes.
 
-    With `alpha` and `beta` of 0.5 it is the Dice loss. Shapes as in `Dice`.
+    With `alpha` and `beta` of 0.5 it is the Dice loss of twice the `smooth`. Shapes as in `Dice`.
 
     Reference: [Salehi et al., Tversky loss function for image segmentation,
     2017](https://arxiv.org/abs/1706.05721).
@@ -187,14 +185,15 @@ class Tversky(Overlap):
             `name` and `dtype` of `keras.losses.Loss`.
 
     Raises:
-        ValueError: If `alpha` or `beta` is below 0, or as `Dice`.
+        ValueError: If `alpha` or `beta` is below 0, or both are 0, or as `Dice`.
     """
 
     def __init__(self, alpha: float = 0.3, beta: float = 0.7, **kwargs: Any):
         super().__init__(**kwargs)
-        if not (alpha >= 0 and beta >= 0):
+        if not (0 <= alpha < float("inf") and 0 <= beta < float("inf") and alpha + beta > 0):
             raise ValueError(
-                f"alpha and beta must be at least 0. Received: alpha={alpha}, beta={beta}"
+                "alpha and beta must be finite and at least 0, and not both 0. "
+                f"Received: alpha={alpha}, beta={beta}"
             )
         self.alpha = float(alpha)
         self.beta = float(beta)
@@ -233,9 +232,7 @@ class FocalTversky(Tversky):
 
     def __init__(self, alpha: float = 0.3, beta: float = 0.7, gamma: float = 0.75, **kwargs: Any):
         super().__init__(alpha, beta, **kwargs)
-        if not gamma > 0:
-            raise ValueError(f"gamma must be above 0. Received: gamma={gamma}")
-        self.gamma = float(gamma)
+        self.gamma = number("gamma", gamma)
 
     def loss(self, overlap: Any, predicted: Any, true: Any) -> Any:
         miss = 1 - self.index(overlap, predicted, true)

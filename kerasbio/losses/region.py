@@ -16,22 +16,22 @@ class RegionLoss(ClassLoss):
     or inside the sums where these run over the batch.
 
     Args:
-        batch: Whether sums run over the batch, too.
         include_background: Whether class 0 counts.
         from_logits: Whether predictions are logits, else probabilities.
         **kwargs: `reduction`, `name` and `dtype` of `keras.losses.Loss`.
     """
 
+    #: Whether sums run over the batch, too.
+    batch = False
+
     def __init__(
         self,
         *,
-        batch: bool = False,
         include_background: bool = True,
         from_logits: bool = True,
         **kwargs: Any,
     ):
         super().__init__(from_logits=from_logits, **kwargs)
-        self.batch = batch
         self.include_background = include_background
 
     def regions(self, y_true: Any, y_pred: Any, weights: Weights) -> tuple[Any, Any, Any]:
@@ -67,8 +67,19 @@ class RegionLoss(ClassLoss):
     def total(self, x: Any, voxels: Any) -> Any:
         """Return sums `(batch, classes)` over the voxels, `(1, classes)` over the batch, too."""
         x = x if voxels is None else x * voxels
+        # float32 loses a sum over a volume, which is millions of terms long; one over an axis fits.
+        dtype, x = x.dtype, ops.sum(x, axis=1)
+        x = ops.cast(x, "float64")
         x = ops.sum(x, axis=tuple(range(1, len(x.shape) - 1)))
-        return ops.sum(x, axis=0, keepdims=True) if self.batch else x
+        x = ops.sum(x, axis=0, keepdims=True) if self.batch else x
+        return ops.cast(x, dtype)
 
     def reduce(self, values: Any, weights: Weights) -> Any:
-        return self._reduce(values, None if self.batch else weights.samples)
+        if self.batch:
+            return self._reduce(values)
+        mask = weights.mask
+        if mask is not None:
+            # An image that is masked altogether is none.
+            counted = ops.any(mask > 0, axis=tuple(range(1, len(mask.shape))))
+            mask = ops.cast(counted, mask.dtype)
+        return self._reduce(values, weights.samples, mask)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from kerasbio.losses.base import Loss, Weights
+from kerasbio.losses.checks import number
 from kerasbio.losses.targets import values_like
 
 
@@ -71,9 +72,7 @@ class Huber(_Deviation):
 
     def __init__(self, delta: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
-        if not delta > 0:
-            raise ValueError(f"delta must be above 0. Received: delta={delta}")
-        self.delta = float(delta)
+        self.delta = number("delta", delta)
 
     def penalty(self, error: Any) -> Any:
         error = ops.abs(error)

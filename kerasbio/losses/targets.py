@@ -7,11 +7,14 @@ from keras import config, ops
 from kerasbio.losses import checks
 from kerasbio.losses.base import Loss, Weights
 
+#: Stands for the logarithm of a probability of 0, so that 0 times it is 0.
+LOWEST_LOG = -1e9
+
 
 def values_like(y_true: Any, y_pred: Any, weights: Weights, dtype: str) -> tuple[Any, Any]:
     """Return targets and predictions of one shape.
 
-    A target may lack a last axis of 1. What has no weight may hold anything, even NaN.
+    A target may lack a last axis of 1. A target without weight may hold anything, even NaN.
 
     Args:
         y_true: Targets.
@@ -125,7 +128,9 @@ class ClassLoss(Loss):
             else:
                 pair = [_log(1 - y_pred), _log(y_pred)]
             return ops.concatenate(pair, axis=-1)
-        return ops.log_softmax(y_pred, axis=-1) if self.from_logits else _log(y_pred)
+        if not self.from_logits:
+            return _log(y_pred)
+        return ops.maximum(ops.log_softmax(y_pred, axis=-1), LOWEST_LOG)
 
 
 def both_classes(y_true: Any) -> Any:
