@@ -265,6 +265,17 @@ def test_one_cycle(data):
     assert seen[0] == pytest.approx(1 / 25) and seen.argmax() == 30
 
 
+def test_one_cycle_of_more_epochs_still_comes_to_its_peak(data):
+    first, longer = LearningRateSchedule("one-cycle"), LearningRateSchedule("one-cycle")
+    step(linear(1e-3), data, [first], batch_size=3, epochs=10)
+    resume = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: longer.set_state(first.get_state(), 4)
+    )
+    step(linear(1e-3), data, [longer, resume], batch_size=3, initial_epoch=1, epochs=11)
+    assert longer.factors[4:].max() == pytest.approx(1, abs=1e-3) and len(longer.factors) == 44
+    assert "the rise, then one-cycle over all" in longer.rule
+
+
 class Scores(keras.callbacks.Callback):
     """Says how good an epoch was."""
 
