@@ -2,10 +2,12 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
+from kerasbio.callbacks import GradientHealth
 from kerasbio.demonstrations import gradient_explosion as explosion
 from kerasbio.demonstrations import gradient_flow as flow
 from kerasbio.demonstrations import gradient_flow_plots as figures
@@ -176,3 +178,14 @@ def test_clipping_and_gates_learn_where_gradients_explode():
     for variant in ("norm", "variable norm", "value"):
         assert all(run.diverged is None and run.unexplained < 0.7 for run in of(runs, variant))
     assert all(run.unexplained < 0.05 and not run.verdict for run in of(runs, explosion.GATED))
+
+
+def test_the_norm_of_each_step_is_that_of_its_gradients():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    x = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
+    each, health = explosion._EachStep(), GradientHealth()
+    model.fit(x, x[:, :1], 4, 3, verbose=0, shuffle=False, callbacks=[each, health])
+    expected = [np.hypot.reduce(list(norms.values())) for _, norms in health.history]
+    assert each.norms == pytest.approx(expected, rel=1e-5) and len(expected) == 6

@@ -25,19 +25,21 @@ class NormStage(Stage):
         super().__init__(optimizer)
         self.measuring = tf.Variable(False, trainable=False, name="health_measuring")
         self.names: list[str] = []
-        empty = tf.zeros([2, 0])
-        self.norms = tf.Variable(empty, trainable=False, shape=[2, None], name="health_norms")
+        empty = tf.zeros([0])
+        self.norms = tf.Variable(empty, trainable=False, shape=[None], name="health_norms")
+        self.weights = tf.Variable(empty, trainable=False, shape=[None], name="health_weights")
         self.measured = tf.Variable(False, trainable=False, name="health_measured")
 
     def prepare(self, variables):
         self.names = distinct_paths(variables)
-        if self.norms.shape != (2, len(variables)):
-            self.norms.assign(tf.zeros([2, len(variables)]))
+        if self.norms.shape != (len(variables),):
+            self.norms.assign(tf.zeros([len(variables)]))
+            self.weights.assign(tf.zeros([len(variables)]))
 
     def __call__(self, gradients, variables):
         def measure():
-            pairs = (gradients, variables)
-            self.norms.assign([[tf.cast(tf.norm(x), tf.float32) for x in xs] for xs in pairs])
+            for found, tensors in ((self.norms, gradients), (self.weights, variables)):
+                found.assign(tf.stack([tf.cast(tf.norm(x), tf.float32) for x in tensors]))
             self.measured.assign(True)
 
         tf.cond(self.measuring, measure, lambda: None)
@@ -107,8 +109,8 @@ class GradientHealth(keras.callbacks.Callback):
             if not bool(stage.measured):
                 continue
             prefix = f"{optimizer}: " if len(self._stages) > 1 else ""
-            for found, norms in zip(squares, stage.norms.numpy(), strict=True):
-                for name, norm in zip(stage.names, norms, strict=True):
+            for found, norms in zip(squares, (stage.norms, stage.weights), strict=True):
+                for name, norm in zip(stage.names, norms.numpy(), strict=True):
                     layer = prefix + name.rsplit("/", 1)[0]
                     found[layer] = found.get(layer, 0.0) + float(norm) ** 2
         if not squares[0]:
