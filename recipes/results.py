@@ -123,6 +123,22 @@ def finish(
     click.echo(f"report: {report}")
 
 
+def finish_demonstration(run: Any, *, headline: str, **content: Any) -> None:
+    """Write the report of a demonstration and say what was found and where it is.
+
+    Args:
+        run: The `Run`.
+        headline: What was found, in a sentence.
+        **content: As for `write_demonstration`.
+    """
+    from kerasbio.report.demonstration import write_demonstration
+
+    report = write_demonstration(run.path, headline=headline, **content)
+    click.echo(headline)
+    click.echo(f"report: {report}")
+    click.echo(f"run: {run.path}")
+
+
 def finish_image_classification(
     run: Any,
     model: Any,

@@ -43,9 +43,9 @@ class ClippingStage(Stage):
         """Remember the norm of this step and return the percentile of those remembered."""
         norm = tf.cast(tf.linalg.global_norm(gradients), tf.float32)
         known = tf.cast(tf.math.is_finite(norm), tf.int64)
-        place = (self.seen % HISTORY)[None, None]
-        kept = tf.where(known > 0, norm, tf.gather(self.norms, place[0, 0]))
-        norms = self.norms.assign(tf.tensor_scatter_nd_update(self.norms, place, kept[None]))
+        place = self.seen % HISTORY
+        kept = tf.where(known > 0, norm, self.norms[place])
+        norms = self.norms.assign(tf.tensor_scatter_nd_update(self.norms, [[place]], [kept]))
         count = tf.minimum(self.seen.assign_add(known), HISTORY)
         ranked = tf.sort(norms)
         rank = self.limit / 100 * tf.cast(count - 1, tf.float32)

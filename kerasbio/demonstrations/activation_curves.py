@@ -38,17 +38,16 @@ def plot_activation(file: Path, name: str) -> Path:
 def plot_activations(file: Path, names: Sequence[str] = tuple(ACTIVATIONS)) -> Path:
     """Draw many activations and their gradients, three in a row."""
 
+    rows = -(-len(names) // 3)
+
     def paint(axes: Any) -> None:
-        figure = axes.figure
-        axes.remove()
-        rows = -(-len(names) // 3)
-        panels = np.ravel(figure.subplots(rows, 3, sharex=True))
+        panels = np.ravel(axes)
         for panel, name in zip(panels, names, strict=False):
             _paint(panel, name)
         for panel in panels[len(names) :]:
             panel.remove()
 
-    return draw(file, paint, size=(6.6, 1.6 * -(-len(names) // 3)))
+    return draw(file, paint, (6.6, 1.6 * rows), nrows=rows, ncols=3, sharex=True)
 
 
 def table() -> list[tuple[str, ...]]:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kerasbio.propagation import forward
+
 VARIABLE = "log₁₀ of the concentration in M"
 BOTTOM, TOP, LOG_EC50, HILL = 4.0, 98.0, -6.5, 1.2
 #: Angle (rad), coefficient and width (rad) of the waves P, Q, R, S and T of McSharry et al.
@@ -177,10 +179,7 @@ def evaluate(weights: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
     Returns:
         `(points,)`.
     """
-    signal = np.asarray(x, float)[:, None]
-    for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
-        signal = np.maximum(signal @ kernel + bias, 0)
-    return (signal @ weights[-2] + weights[-1])[:, 0]
+    return forward(weights, np.asarray(x)[:, None], activation="relu")[-1].outputs[:, 0]
 
 
 def count_parameters(width: int, depth: int) -> int:

@@ -125,10 +125,8 @@ def _panels(
 ) -> Path:
     variants = (*CLIPPINGS, GATED)
 
-    def paint(axes: Any) -> None:
-        figure = axes.figure
-        axes.remove()
-        panels = figure.subplots(3, 2, sharex=True, sharey=True)
+    def paint(panels: Any) -> None:
+        figure = panels[0, 0].figure
         for panel, variant in zip(panels.flat, variants, strict=True):
             chosen = [run for run in runs if run.variant == variant]
             panel.set_yscale("log")
@@ -157,7 +155,7 @@ def _panels(
         figure.supxlabel("step", fontsize=9.5, color=plots.SOFT)
         figure.supylabel(label, fontsize=9.5, color=plots.SOFT)
 
-    return plots.draw(path, paint, PANELS)
+    return plots.draw(path, paint, PANELS, nrows=3, ncols=2, sharex=True, sharey=True)
 
 
 def _trace(panel: Any, values: np.ndarray, color: str, limits: tuple[float, float]) -> None:

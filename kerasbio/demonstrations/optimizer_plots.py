@@ -28,11 +28,11 @@ WIDTH, HEIGHT = (-11.5, 4.5), (-1.35, 1.35)
 def plot_paths(file: File, paths: Sequence[Path]) -> File:
     """Draw paths over the contours of the ravine, one panel for each."""
 
+    rows = -(-len(paths) // 2)
+
     def paint(axes: Any) -> None:
-        figure = axes.figure
-        axes.remove()
-        rows = -(-len(paths) // 2)
-        panels = np.ravel(figure.subplots(rows, 2, sharex=True, sharey=True))
+        panels = np.ravel(axes)
+        figure = panels[0].figure
         x, y = np.meshgrid(np.linspace(*WIDTH, 200), np.linspace(*HEIGHT, 100))
         heights = ravine(np.stack([x, y], axis=-1))
         for panel, path, color in zip(panels, paths, COLORS, strict=False):
@@ -55,7 +55,8 @@ def plot_paths(file: File, paths: Sequence[Path]) -> File:
         figure.supxlabel("along the ravine", fontsize=9, color=SOFT)
         figure.supylabel("across", fontsize=9, color=SOFT)
 
-    return draw(file, paint, size=(4.4, 1.55 * -(-len(paths) // 2) + 0.4))
+    size = (4.4, 1.55 * rows + 0.4)
+    return draw(file, paint, size, nrows=rows, ncols=2, sharex=True, sharey=True)
 
 
 def plot_heights(file: File, paths: Mapping[str, Path]) -> File:
@@ -84,10 +85,7 @@ def plot_heights(file: File, paths: Mapping[str, Path]) -> File:
 def plot_swing(file: File, paths: Mapping[str, Path], steps: int = 40) -> File:
     """Draw how paths swing across the ravine, each above the next."""
 
-    def paint(axes: Any) -> None:
-        figure = axes.figure
-        axes.remove()
-        panels = figure.subplots(len(paths), 1, sharex=True)
+    def paint(panels: Any) -> None:
         for panel, (label, path), color in zip(panels, paths.items(), COLORS, strict=False):
             across = path.points[: steps + 1, 1]
             panel.axhline(0, color=SOFT, linewidth=0.8)
@@ -96,6 +94,7 @@ def plot_swing(file: File, paths: Mapping[str, Path], steps: int = 40) -> File:
             panel.set_yticks([-1, 0, 1])
             panel.set_title(label, fontsize=9, color=color, loc="left", pad=3)
         panels[-1].set_xlabel("step")
-        figure.supylabel("across the ravine", fontsize=9, color=SOFT)
+        panels[0].figure.supylabel("across the ravine", fontsize=9, color=SOFT)
 
-    return draw(file, paint, size=(4.4, 1.05 * len(paths) + 0.5))
+    size = (4.4, 1.05 * len(paths) + 0.5)
+    return draw(file, paint, size, nrows=len(paths), sharex=True)

@@ -45,8 +45,13 @@ LOOK: dict[Any, Any] = {
 LARGEST_LABELLED = 8
 
 
-def draw(path: Path, paint: Callable[[Any], None], size: tuple[float, float] = PANEL) -> Path:
-    """Write what `paint(axes)` draws as a PNG of `size` inches and return its path."""
+def draw(
+    path: Path, paint: Callable[[Any], None], size: tuple[float, float] = PANEL, **panels: Any
+) -> Path:
+    """Write what `paint(axes)` draws as a PNG of `size` inches and return its path.
+
+    With `panels`, such as `nrows=3, ncols=2, sharex=True`, it is given an array of axes.
+    """
     import warnings
 
     import matplotlib
@@ -58,7 +63,7 @@ def draw(path: Path, paint: Callable[[Any], None], size: tuple[float, float] = P
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = Figure(figsize=size, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
-        paint(figure.subplots())
+        paint(figure.subplots(**panels))
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=DPI, metadata={"Software": None})
     return path

@@ -19,7 +19,8 @@ def activations(options: RunOptions, quick: bool) -> None:
         plot_activations,
         table,
     )
-    from kerasbio.report.demonstration import Figure, Table, write_demonstration
+    from kerasbio.recipes.results import finish_demonstration
+    from kerasbio.report.demonstration import Figure, Table
     from kerasbio.training.run import open_run
 
     names = FEW if quick else tuple(ACTIVATIONS)
@@ -32,8 +33,8 @@ def activations(options: RunOptions, quick: bool) -> None:
             f"{len(ACTIVATIONS)} activations by name; the gradient of {len(saturating)} goes to 0 "
             "on both sides: ten sigmoids in a row pass on at most a millionth of it"
         )
-        report = write_demonstration(
-            run.path,
+        finish_demonstration(
+            run,
             title="Activations",
             headline=headline,
             facts=[
@@ -60,6 +61,3 @@ def activations(options: RunOptions, quick: bool) -> None:
             },
             results=ACTIVATIONS,
         )  # fmt: skip
-        click.echo(headline)
-        click.echo(f"report: {report}")
-        click.echo(f"run: {run.path}")

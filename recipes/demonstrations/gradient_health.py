@@ -22,7 +22,8 @@ def gradient_health(options: RunOptions, quick: bool) -> None:
     from kerasbio.demonstrations import gradient_flow_plots as draw
     from kerasbio.demonstrations.gradient_explosion import exploding_study
     from kerasbio.demonstrations.gradient_flow import vanishing_study
-    from kerasbio.report.demonstration import Figure, Table, write_demonstration
+    from kerasbio.recipes.results import finish_demonstration
+    from kerasbio.report.demonstration import Figure, Table
     from kerasbio.training.run import open_run
 
     with open_run("gradient-health", options, "remedies") as run:
@@ -42,8 +43,8 @@ def gradient_health(options: RunOptions, quick: bool) -> None:
             f"or residual connections they reach {_accuracy(cured)} in as many steps"
         )
 
-        report = write_demonstration(
-            run.path,
+        finish_demonstration(
+            run,
             title="Gradients that vanish and explode",
             headline=headline,
             facts=[
@@ -85,9 +86,6 @@ def gradient_health(options: RunOptions, quick: bool) -> None:
             },
             results={"vanishing": deep, "exploding": recurrent},
         )  # fmt: skip
-        click.echo(headline)
-        click.echo(f"report: {report}")
-        click.echo(f"run: {run.path}")
 
 
 def _variants(runs):

@@ -23,10 +23,17 @@ def optimizer_paths(options: RunOptions, quick: bool) -> None:
     wall, momentum gets along in spite of it, and adaptive rates level the ravine, as long as it
     lies along the axes of the weights.
     """
-    from kerasbio.demonstrations.optimizer_paths import NEAR_THE_LIMIT, path_at, study, theory
+    from kerasbio.demonstrations.optimizer_paths import (
+        CONDITION,
+        NEAR_THE_LIMIT,
+        path_at,
+        study,
+        theory,
+    )
     from kerasbio.demonstrations.optimizer_plots import plot_heights, plot_paths, plot_swing
     from kerasbio.names import OPTIMIZERS
-    from kerasbio.report.demonstration import Figure, Table, write_demonstration
+    from kerasbio.recipes.results import finish_demonstration
+    from kerasbio.report.demonstration import Figure, Table
     from kerasbio.training.run import open_run
 
     names, steps, rates = (DRAWN, 400, 11) if quick else (OPTIMIZERS, 600, 41)
@@ -35,7 +42,7 @@ def optimizer_paths(options: RunOptions, quick: bool) -> None:
         plots = run.path / "plots"
         straight = study(names, steps, rates)
         turned = study(names, steps, rates, TURN)
-        limit = path_at("sgd", NEAR_THE_LIMIT * 0.02, steps)
+        limit = path_at("sgd", NEAR_THE_LIMIT * 2 / CONDITION, steps)
         shown = [straight[name] for name in DRAWN]
         plot_paths(plots / "paths.png", shown)
         plot_heights(plots / "heights.png", {path.optimizer: path for path in shown})
@@ -68,8 +75,8 @@ def optimizer_paths(options: RunOptions, quick: bool) -> None:
             + ", ".join(told)
         )
         laws = [(path, theory(path.optimizer, path.rate)) for path in (sgd, limit, momentum)]
-        report = write_demonstration(
-            run.path,
+        finish_demonstration(
+            run,
             title="Optimizers on a ravine",
             headline=headline,
             facts=[
@@ -122,6 +129,3 @@ def optimizer_paths(options: RunOptions, quick: bool) -> None:
                 "near_the_limit": limit.numbers(),
             },
         )  # fmt: skip
-        click.echo(headline)
-        click.echo(f"report: {report}")
-        click.echo(f"run: {run.path}")

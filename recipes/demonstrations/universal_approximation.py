@@ -31,7 +31,8 @@ def universal_approximation(options: RunOptions, quick: bool) -> None:
     from kerasbio.demonstrations import approximation_plots as draw
     from kerasbio.demonstrations.approximation_rates import rate_study, tent_claim
     from kerasbio.demonstrations.approximation_studies import depth_study, width_study
-    from kerasbio.report.demonstration import Figure, Table, write_demonstration
+    from kerasbio.recipes.results import finish_demonstration
+    from kerasbio.report.demonstration import Figure, Table
     from kerasbio.training.run import open_run
 
     with open_run("universal-approximation", options, "networks") as run:
@@ -50,7 +51,7 @@ def universal_approximation(options: RunOptions, quick: bool) -> None:
             click.echo("rates and updates: whether another rate would help one layer")
             rates = rate_study(seed=options.seed)
         claim = tent_claim(rates)
-        shown = [width.widths[i] for i in (0, len(width.widths) // 2, -1)][-3:]
+        shown = [width.widths[i] for i in (0, len(width.widths) // 2, -1)]
         headline = (
             f"By one recipe, {rates.updates} updates at a rate of {claim.rate}, "
             f"{claim.deep_succeeds} of {claim.seeds} networks of {rates.depths[1]} layers learn "
@@ -61,8 +62,8 @@ def universal_approximation(options: RunOptions, quick: bool) -> None:
         def medians(errors):
             return [f"{value:.2g}" for value in np.median(errors, axis=-1)]
 
-        report = write_demonstration(
-            run.path,
+        finish_demonstration(
+            run,
             title="Universal approximation: width against depth",
             headline=headline,
             facts=[
@@ -124,6 +125,3 @@ def universal_approximation(options: RunOptions, quick: bool) -> None:
             },
             results={"width": width, "depth": depth, "rates": rates, "claim": claim},
         )  # fmt: skip
-        click.echo(headline)
-        click.echo(f"report: {report}")
-        click.echo(f"run: {run.path}")
