@@ -11,7 +11,7 @@ import click
 from kerasbio.cli.table import print_table
 from kerasbio.errors import KerasbioError
 from kerasbio.quiet import import_tensorflow
-from kerasbio.serving.versions import exports_of, versions
+from kerasbio.serving.versions import describe, exports_of, versions
 
 
 @click.command()
@@ -23,17 +23,27 @@ from kerasbio.serving.versions import exports_of, versions
     type=click.Choice(["table", "csv", "json"]),
     help="Default: a table, or what the name of --output ends in.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Write csv or json to this file.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write csv or json to this file; masks to this file or folder.",
+)
 def predict(
     saved_model: Path, inputs: tuple[Path, ...], form: str | None, output: Path | None
 ) -> None:
     """Predict on files with an exported model.
 
     SAVED_MODEL is a version (saved_models/NAME/1), the folder above it (its highest version
-    answers, as in TensorFlow Serving) or the folder of a run. Files are images, or one CSV or
-    Parquet table with the columns of the training in any order, whose rows are written with
-    their predictions.
+    answers, as in TensorFlow Serving) or the folder of a run. Files are images; scans (NIfTI, the
+    folder of a DICOM series, PNG, TIFF, NumPy), whose masks are written as NAME_mask on the grid of
+    the scan, by default beside where you are; or one CSV or Parquet table with the columns of the
+    training in any order, whose rows are written with their predictions.
     """
+    path = find_version(saved_model)
+    if describe(path).get("task") == "segmentation":
+        import_tensorflow()
+        _show(_segment(path, inputs, output), form or "table")
+        return
     if form is None:
         ends = output.suffix.lower() if output else ""
         form = "table" if output is None else "json" if ends == ".json" else "csv"
@@ -43,18 +53,13 @@ def predict(
         raise KerasbioError(f"{output} exists: choose another --output")
     if output is not None and not output.parent.is_dir():
         raise KerasbioError(f"{output.parent} is no folder: make it, or choose another --output")
-    path = find_version(saved_model)
 
     import_tensorflow()
     rows = _predict(path, inputs, whole=form != "table")
-    if form == "table":
-        found = list(rows)
-        print_table(list(found[0]), [[_cell(value) for value in row.values()] for row in found])
+    if output is None:
+        _show(rows, form)
         return
     write = _write_json if form == "json" else _write_csv
-    if output is None:
-        write(rows, click.get_text_stream("stdout"))
-        return
     try:
         with output.open("x", encoding="utf-8", newline="") as file:
             count = write(rows, file)
@@ -63,6 +68,27 @@ def predict(
         output.unlink(missing_ok=True)
         raise
     click.echo(f"{output}: {count:,} predictions of {path}")
+
+
+def _show(rows: Iterator[dict[str, Any]], form: str) -> None:
+    if form == "table":
+        found = list(rows)
+        print_table(list(found[0]), [[_cell(value) for value in row.values()] for row in found])
+        return
+    write = _write_json if form == "json" else _write_csv
+    write(rows, click.get_text_stream("stdout"))
+
+
+def _segment(path: Path, inputs: tuple[Path, ...], output: Path | None) -> Iterator[dict[str, Any]]:
+    """Write the mask of each scan, and yield what it holds."""
+    from kerasbio.serving.predict_volume import open_segmenter, segment_file, segment_files
+
+    if output is not None and output.suffix and not output.is_dir():
+        if len(inputs) > 1:
+            raise click.UsageError("give one scan at a time, or a folder as --output")
+        yield segment_file(open_segmenter(path), inputs[0], output)
+        return
+    yield from segment_files(open_segmenter(path), inputs, output or Path())
 
 
 def _predict(path: Path, inputs: tuple[Path, ...], whole: bool) -> Iterator[dict[str, Any]]:

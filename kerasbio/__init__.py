@@ -19,17 +19,29 @@ if TYPE_CHECKING:
     from kerasbio.callbacks import GradientHealth as GradientHealth
     from kerasbio.callbacks import LearningRateSchedule as LearningRateSchedule
     from kerasbio.callbacks import reestimate_batch_normalization as reestimate_batch_normalization
+    from kerasbio.datasets.abdominal_ct import AbdominalCT as AbdominalCT
+    from kerasbio.datasets.augmentation import Augmentation as Augmentation
+    from kerasbio.datasets.brain_mri import BrainMRI as BrainMRI
     from kerasbio.datasets.cases import split as split
     from kerasbio.datasets.cases import to_dataset as to_dataset
     from kerasbio.datasets.clinical_table import ClinicalTable as ClinicalTable
     from kerasbio.datasets.gene_network import GeneNetwork as GeneNetwork
     from kerasbio.datasets.graph_files import read_graph as read_graph
+    from kerasbio.datasets.histology import Histology as Histology
     from kerasbio.datasets.image_folder import ImageFolder as ImageFolder
+    from kerasbio.datasets.medmnist import MedMNISTFile as MedMNISTFile
+    from kerasbio.datasets.patches import PatchSampler as PatchSampler
     from kerasbio.datasets.radiographs import Radiographs as Radiographs
+    from kerasbio.datasets.resampling import resample_image as resample_image
+    from kerasbio.datasets.resampling import resample_mask as resample_mask
+    from kerasbio.datasets.segmentation_folder import SegmentationFolder as SegmentationFolder
     from kerasbio.datasets.table_encoding import fit_encoding as fit_encoding
     from kerasbio.datasets.table_files import read_tabular as read_tabular
     from kerasbio.datasets.tabular import TabularCases as TabularCases
     from kerasbio.datasets.tabular import load_wisconsin as load_wisconsin
+    from kerasbio.datasets.volume_files import read_mask as read_mask
+    from kerasbio.datasets.volume_files import read_volume as read_volume
+    from kerasbio.datasets.volume_files import write_mask_like as write_mask_like
     from kerasbio.environments.batched import CartPole as CartPole
     from kerasbio.environments.batched import DiagnosisEnvironment as DiagnosisEnvironment
     from kerasbio.environments.diagnosis import Workup as Workup
@@ -39,9 +51,17 @@ if TYPE_CHECKING:
     from kerasbio.export import export_node_classifier as export_node_classifier
     from kerasbio.export import export_policy as export_policy
     from kerasbio.export import export_regressor as export_regressor
+    from kerasbio.export import export_segmenter as export_segmenter
     from kerasbio.export import export_table_model as export_table_model
+    from kerasbio.inference.attention import attention_auroc as attention_auroc
+    from kerasbio.inference.components import fill_holes as fill_holes
+    from kerasbio.inference.components import keep_largest_component as keep_largest_component
+    from kerasbio.inference.components import remove_small_components as remove_small_components
+    from kerasbio.inference.grad_cam import grad_cam as grad_cam
+    from kerasbio.inference.sliding_window import sliding_window as sliding_window
     from kerasbio.layers.adjacency import normalize_adjacency as normalize_adjacency
     from kerasbio.layers.prepare_images import PrepareImages as PrepareImages
+    from kerasbio.layers.prepare_scans import PrepareScans as PrepareScans
     from kerasbio.layers.prepare_table import PrepareTable as PrepareTable
     from kerasbio.losses import BinaryCrossentropy as BinaryCrossentropy
     from kerasbio.losses import Boundary as Boundary
@@ -63,19 +83,46 @@ if TYPE_CHECKING:
     from kerasbio.losses import gaussian_kl_divergence as gaussian_kl_divergence
     from kerasbio.metrics.bootstrap import bootstrap_by_subject as bootstrap_by_subject
     from kerasbio.metrics.classification import auroc as auroc
+    from kerasbio.metrics.classification import brier_score as brier_score
     from kerasbio.metrics.classification import classification_scores as classification_scores
     from kerasbio.metrics.classification import (
         expected_calibration_error as expected_calibration_error,
     )
+    from kerasbio.metrics.dice_score import DiceScore as DiceScore
     from kerasbio.metrics.kernel_distance import KernelDistance as KernelDistance
+    from kerasbio.metrics.lesions import froc_curve as froc_curve
+    from kerasbio.metrics.lesions import froc_sensitivity as froc_sensitivity
+    from kerasbio.metrics.lesions import match_lesions as match_lesions
+    from kerasbio.metrics.overlap import dice_coefficient as dice_coefficient
+    from kerasbio.metrics.overlap import intersection_over_union as intersection_over_union
+    from kerasbio.metrics.overlap import volume_error as volume_error
+    from kerasbio.metrics.ranking import average_precision as average_precision
+    from kerasbio.metrics.ranking import sensitivity_at_specificity as sensitivity_at_specificity
     from kerasbio.metrics.regression import regression_scores as regression_scores
+    from kerasbio.metrics.segmentation import segmentation_scores as segmentation_scores
+    from kerasbio.metrics.surface import average_surface_distance as average_surface_distance
+    from kerasbio.metrics.surface import hausdorff_distance as hausdorff_distance
+    from kerasbio.metrics.surface import normalized_surface_dice as normalized_surface_dice
     from kerasbio.models.agent import build_q_network as build_q_network
+    from kerasbio.models.cnn import build_alexnet as build_alexnet
+    from kerasbio.models.cnn import build_alexnet_single_tower as build_alexnet_single_tower
     from kerasbio.models.cnn import build_lenet5 as build_lenet5
+    from kerasbio.models.cnn import build_lenet5_1998 as build_lenet5_1998
+    from kerasbio.models.cnn import build_resnet as build_resnet
+    from kerasbio.models.cnn import build_vgg as build_vgg
     from kerasbio.models.gan import build_dcgan_discriminator as build_dcgan_discriminator
     from kerasbio.models.gan import build_dcgan_generator as build_dcgan_generator
     from kerasbio.models.graph import build_gcn as build_gcn
     from kerasbio.models.perceptron import build_mlp as build_mlp
     from kerasbio.models.perceptron import build_perceptron as build_perceptron
+    from kerasbio.models.unet import build_attention_unet as build_attention_unet
+    from kerasbio.models.unet import (
+        build_equal_resolution_attention_unet as build_equal_resolution_attention_unet,
+    )
+    from kerasbio.models.unet import build_nested_unet as build_nested_unet
+    from kerasbio.models.unet import build_unet as build_unet
+    from kerasbio.models.unet import build_unet_3d as build_unet_3d
+    from kerasbio.models.unet import plan_pooling as plan_pooling
     from kerasbio.optimizers import ScheduleFreeAdamW as ScheduleFreeAdamW
     from kerasbio.optimizers import make_optimizer as make_optimizer
     from kerasbio.perceptron_rule import PerceptronTrainer as PerceptronTrainer
@@ -84,86 +131,136 @@ if TYPE_CHECKING:
     from kerasbio.serving.predict import predict_files as predict_files
     from kerasbio.serving.predict_table import open_table_model as open_table_model
     from kerasbio.serving.predict_table import predict_table as predict_table
+    from kerasbio.serving.predict_volume import open_segmenter as open_segmenter
+    from kerasbio.serving.predict_volume import segment_file as segment_file
+    from kerasbio.serving.predict_volume import segment_files as segment_files
     from kerasbio.training.importance import permutation_importance as permutation_importance
+    from kerasbio.training.segmentation import compare_segmenters as compare_segmenters
     from kerasbio.training.trainer import Trainer as Trainer
 
-_MODULES = {
-    "AdversarialTrainer": "kerasbio.adversarial",
-    "BatchNormalizationControl": "kerasbio.callbacks",
-    "BinaryCrossentropy": "kerasbio.losses",
-    "Boundary": "kerasbio.losses",
-    "CartPole": "kerasbio.environments.batched",
-    "CategoricalCrossentropy": "kerasbio.losses",
-    "ClinicalTable": "kerasbio.datasets.clinical_table",
-    "Combined": "kerasbio.losses",
-    "DQNTrainer": "kerasbio.agents.dqn",
-    "DiagnosisEnvironment": "kerasbio.environments.batched",
-    "Dice": "kerasbio.losses",
-    "DiceCrossentropy": "kerasbio.losses",
-    "Focal": "kerasbio.losses",
-    "FocalTversky": "kerasbio.losses",
-    "GaussianKLDivergence": "kerasbio.losses",
-    "GeneNetwork": "kerasbio.datasets.gene_network",
-    "GeneralizedDice": "kerasbio.losses",
-    "GradientClipping": "kerasbio.callbacks",
-    "GradientHealth": "kerasbio.callbacks",
-    "Huber": "kerasbio.losses",
-    "ImageFolder": "kerasbio.datasets.image_folder",
-    "KLDivergence": "kerasbio.losses",
-    "KernelDistance": "kerasbio.metrics.kernel_distance",
-    "LearningRateSchedule": "kerasbio.callbacks",
-    "MeanAbsoluteError": "kerasbio.losses",
-    "MeanSquaredError": "kerasbio.losses",
-    "NegativeLogLikelihood": "kerasbio.losses",
-    "PerceptronTrainer": "kerasbio.perceptron_rule",
-    "PrepareImages": "kerasbio.layers.prepare_images",
-    "PrepareTable": "kerasbio.layers.prepare_table",
-    "Radiographs": "kerasbio.datasets.radiographs",
-    "ScheduleFreeAdamW": "kerasbio.optimizers",
-    "TabularCases": "kerasbio.datasets.tabular",
-    "Trainer": "kerasbio.training.trainer",
-    "Tversky": "kerasbio.losses",
-    "Workup": "kerasbio.environments.diagnosis",
-    "auroc": "kerasbio.metrics.classification",
-    "balanced_class_weights": "kerasbio.losses",
-    "bootstrap_by_subject": "kerasbio.metrics.bootstrap",
-    "build_dcgan_discriminator": "kerasbio.models.gan",
-    "build_dcgan_generator": "kerasbio.models.gan",
-    "build_gcn": "kerasbio.models.graph",
-    "build_lenet5": "kerasbio.models.cnn",
-    "build_mlp": "kerasbio.models.perceptron",
-    "build_perceptron": "kerasbio.models.perceptron",
-    "build_q_network": "kerasbio.models.agent",
-    "classification_scores": "kerasbio.metrics.classification",
-    "expected_calibration_error": "kerasbio.metrics.classification",
-    "export_classifier": "kerasbio.export",
-    "export_generator": "kerasbio.export",
-    "export_model": "kerasbio.export",
-    "export_node_classifier": "kerasbio.export",
-    "export_policy": "kerasbio.export",
-    "export_regressor": "kerasbio.export",
-    "export_table_model": "kerasbio.export",
-    "fit_encoding": "kerasbio.datasets.table_encoding",
-    "gaussian_kl_divergence": "kerasbio.losses",
-    "get_activation": "kerasbio.activations",
-    "load_model": "kerasbio.saving",
-    "load_wisconsin": "kerasbio.datasets.tabular",
-    "make_optimizer": "kerasbio.optimizers",
-    "normalize_adjacency": "kerasbio.layers.adjacency",
-    "open_saved_model": "kerasbio.serving.predict",
-    "open_table_model": "kerasbio.serving.predict_table",
-    "permutation_importance": "kerasbio.training.importance",
-    "predict_files": "kerasbio.serving.predict",
-    "predict_table": "kerasbio.serving.predict_table",
-    "read_graph": "kerasbio.datasets.graph_files",
-    "read_tabular": "kerasbio.datasets.table_files",
-    "reestimate_batch_normalization": "kerasbio.callbacks",
-    "regression_scores": "kerasbio.metrics.regression",
-    "sparsemax": "kerasbio.activations",
-    "split": "kerasbio.datasets.cases",
-    "step": "kerasbio.activations",
-    "to_dataset": "kerasbio.datasets.cases",
+_NAMES = {
+    "kerasbio.activations": ("get_activation", "sparsemax", "step"),
+    "kerasbio.adversarial": ("AdversarialTrainer",),
+    "kerasbio.agents.dqn": ("DQNTrainer",),
+    "kerasbio.callbacks": (
+        "BatchNormalizationControl",
+        "GradientClipping",
+        "GradientHealth",
+        "LearningRateSchedule",
+        "reestimate_batch_normalization",
+    ),
+    "kerasbio.datasets.abdominal_ct": ("AbdominalCT",),
+    "kerasbio.datasets.augmentation": ("Augmentation",),
+    "kerasbio.datasets.brain_mri": ("BrainMRI",),
+    "kerasbio.datasets.cases": ("split", "to_dataset"),
+    "kerasbio.datasets.clinical_table": ("ClinicalTable",),
+    "kerasbio.datasets.gene_network": ("GeneNetwork",),
+    "kerasbio.datasets.graph_files": ("read_graph",),
+    "kerasbio.datasets.histology": ("Histology",),
+    "kerasbio.datasets.image_folder": ("ImageFolder",),
+    "kerasbio.datasets.medmnist": ("MedMNISTFile",),
+    "kerasbio.datasets.patches": ("PatchSampler",),
+    "kerasbio.datasets.radiographs": ("Radiographs",),
+    "kerasbio.datasets.resampling": ("resample_image", "resample_mask"),
+    "kerasbio.datasets.segmentation_folder": ("SegmentationFolder",),
+    "kerasbio.datasets.table_encoding": ("fit_encoding",),
+    "kerasbio.datasets.table_files": ("read_tabular",),
+    "kerasbio.datasets.tabular": ("TabularCases", "load_wisconsin"),
+    "kerasbio.datasets.volume_files": ("read_mask", "read_volume", "write_mask_like"),
+    "kerasbio.environments.batched": ("CartPole", "DiagnosisEnvironment"),
+    "kerasbio.environments.diagnosis": ("Workup",),
+    "kerasbio.export": (
+        "export_classifier",
+        "export_generator",
+        "export_model",
+        "export_node_classifier",
+        "export_policy",
+        "export_regressor",
+        "export_segmenter",
+        "export_table_model",
+    ),
+    "kerasbio.inference.attention": ("attention_auroc",),
+    "kerasbio.inference.components": (
+        "fill_holes",
+        "keep_largest_component",
+        "remove_small_components",
+    ),
+    "kerasbio.inference.grad_cam": ("grad_cam",),
+    "kerasbio.inference.sliding_window": ("sliding_window",),
+    "kerasbio.layers.adjacency": ("normalize_adjacency",),
+    "kerasbio.layers.prepare_images": ("PrepareImages",),
+    "kerasbio.layers.prepare_scans": ("PrepareScans",),
+    "kerasbio.layers.prepare_table": ("PrepareTable",),
+    "kerasbio.losses": (
+        "BinaryCrossentropy",
+        "Boundary",
+        "CategoricalCrossentropy",
+        "Combined",
+        "Dice",
+        "DiceCrossentropy",
+        "Focal",
+        "FocalTversky",
+        "GaussianKLDivergence",
+        "GeneralizedDice",
+        "Huber",
+        "KLDivergence",
+        "MeanAbsoluteError",
+        "MeanSquaredError",
+        "NegativeLogLikelihood",
+        "Tversky",
+        "balanced_class_weights",
+        "gaussian_kl_divergence",
+    ),
+    "kerasbio.metrics.bootstrap": ("bootstrap_by_subject",),
+    "kerasbio.metrics.classification": (
+        "auroc",
+        "brier_score",
+        "classification_scores",
+        "expected_calibration_error",
+    ),
+    "kerasbio.metrics.dice_score": ("DiceScore",),
+    "kerasbio.metrics.kernel_distance": ("KernelDistance",),
+    "kerasbio.metrics.lesions": ("froc_curve", "froc_sensitivity", "match_lesions"),
+    "kerasbio.metrics.overlap": ("dice_coefficient", "intersection_over_union", "volume_error"),
+    "kerasbio.metrics.ranking": ("average_precision", "sensitivity_at_specificity"),
+    "kerasbio.metrics.regression": ("regression_scores",),
+    "kerasbio.metrics.segmentation": ("segmentation_scores",),
+    "kerasbio.metrics.surface": (
+        "average_surface_distance",
+        "hausdorff_distance",
+        "normalized_surface_dice",
+    ),
+    "kerasbio.models.agent": ("build_q_network",),
+    "kerasbio.models.cnn": (
+        "build_alexnet",
+        "build_alexnet_single_tower",
+        "build_lenet5",
+        "build_lenet5_1998",
+        "build_resnet",
+        "build_vgg",
+    ),
+    "kerasbio.models.gan": ("build_dcgan_discriminator", "build_dcgan_generator"),
+    "kerasbio.models.graph": ("build_gcn",),
+    "kerasbio.models.perceptron": ("build_mlp", "build_perceptron"),
+    "kerasbio.models.unet": (
+        "build_attention_unet",
+        "build_equal_resolution_attention_unet",
+        "build_nested_unet",
+        "build_unet",
+        "build_unet_3d",
+        "plan_pooling",
+    ),
+    "kerasbio.optimizers": ("ScheduleFreeAdamW", "make_optimizer"),
+    "kerasbio.perceptron_rule": ("PerceptronTrainer",),
+    "kerasbio.saving": ("load_model",),
+    "kerasbio.serving.predict": ("open_saved_model", "predict_files"),
+    "kerasbio.serving.predict_table": ("open_table_model", "predict_table"),
+    "kerasbio.serving.predict_volume": ("open_segmenter", "segment_file", "segment_files"),
+    "kerasbio.training.importance": ("permutation_importance",),
+    "kerasbio.training.segmentation": ("compare_segmenters",),
+    "kerasbio.training.trainer": ("Trainer",),
 }
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

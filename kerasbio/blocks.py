@@ -14,6 +14,7 @@ def dense_block(
     *,
     activation: str = "relu",
     kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
+    bias_initializer: str = "zeros",
     batch_norm: bool = False,
     dropout: float = 0.0,
     name: str,
@@ -25,6 +26,7 @@ def dense_block(
         units: Number of units.
         activation: Name of the activation, of `kerasbio.activations.ACTIVATIONS`.
         kernel_initializer: Initializer of the affine layer.
+        bias_initializer: That of its bias.
         batch_norm: Whether batch normalization comes before the activation.
         dropout: Share of the units that is dropped.
         name: Name of the affine layer, with which the names of the others begin.
@@ -32,7 +34,12 @@ def dense_block(
     Returns:
         `(batch, units)`.
     """
-    x = layers.Dense(units, kernel_initializer=kernel_initializer, name=name)(x)
+    x = layers.Dense(
+        units,
+        kernel_initializer=kernel_initializer,
+        bias_initializer=bias_initializer,
+        name=name,
+    )(x)
     if batch_norm:
         x = layers.BatchNormalization(name=f"{name}_norm")(x)
     x = layers.Activation(get_activation(activation), name=f"{name}_activation")(x)

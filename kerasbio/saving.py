@@ -6,10 +6,20 @@ import keras
 
 # What a saved model names is known to Keras once its module was imported.
 import kerasbio.activations
+import kerasbio.layers.crop_like
 import kerasbio.layers.graph_convolution
+import kerasbio.layers.grouped_convolution
+import kerasbio.layers.linear_upsampling
+import kerasbio.layers.local_response_normalization
+import kerasbio.layers.partial_convolution
 import kerasbio.layers.prepare_images
+import kerasbio.layers.prepare_scans
 import kerasbio.layers.prepare_table
+import kerasbio.layers.radial_basis
+import kerasbio.layers.subsampling
 import kerasbio.losses
+import kerasbio.metrics.dice_score
+import kerasbio.models.cnn.lenet
 import kerasbio.optimizers  # noqa: F401
 
 

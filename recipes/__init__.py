@@ -37,6 +37,20 @@ RECIPES = (
         "raw image of any size to probabilities",
     ),
     Recipe(
+        "tumor-segmentation",
+        "Outline the lesions of an organ, and find them",
+        "U-Net, 3D U-Net, Attention U-Net",
+        "simulated CT of the liver; your own NIfTI, DICOM, PNG, TIFF or NumPy with masks",
+        "raw scan of any size to a mask and probabilities",
+    ),
+    Recipe(
+        "organ-segmentation",
+        "Outline organs on thick slices",
+        "3D U-Net, U-Net, Attention U-Net",
+        "simulated CT of the abdomen; your own scans with masks, as above",
+        "raw scan of any size to a mask and probabilities",
+    ),
+    Recipe(
         "image-synthesis",
         "Make images like those of a set",
         "DCGAN",

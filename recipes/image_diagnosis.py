@@ -1,19 +1,32 @@
-"""Name the finding on a chest radiograph with LeNet-5."""
+"""Name the finding on a chest radiograph with a convolutional network."""
 
 import click
 
-from kerasbio.recipes.options import Finite, activation_option, training_options
+from kerasbio.names import ACTIVATIONS
+from kerasbio.recipes.classifiers import CLASSIFIERS, build_classifier
+from kerasbio.recipes.options import Finite, training_options
 from kerasbio.training.options import RunOptions
 
 
 @click.command("image-diagnosis")
 @training_options
 @click.option(
-    "--size",
-    default=32,
+    "--network",
+    default="lenet5",
     show_default=True,
+    type=click.Choice(list(CLASSIFIERS)),
+    metavar="NAME",
+    help=f"One of {', '.join(CLASSIFIERS)}.",
+)
+@click.option(
+    "--width",
+    type=click.IntRange(2, 512),
+    help="Maps of the first stage. Default: what two cores can train.",
+)
+@click.option(
+    "--size",
     type=click.IntRange(32, 512),
-    help="Pixels per side that the network sees.",
+    help="Pixels per side that the network sees. Default: 32 for LeNet-5, else 64 or 67.",
 )
 @click.option(
     "--difficulty",
@@ -29,14 +42,26 @@ from kerasbio.training.options import RunOptions
     type=Finite(0, 1),
     help="Even out brightness over this share of the image's side; 0 keeps it.",
 )
-@activation_option("tanh")
+@click.option(
+    "--activation",
+    type=click.Choice(ACTIVATIONS),
+    metavar="NAME",
+    help="Of the hidden layers: see kerasbio demo activations. Default: as published.",
+)
 def image_diagnosis(
-    options: RunOptions, size: int, difficulty: float, shading: float, activation: str
+    options: RunOptions,
+    network: str,
+    width: int | None,
+    size: int | None,
+    difficulty: float,
+    shading: float,
+    activation: str | None,
 ) -> None:
-    """Train LeNet-5 to name the finding on an image.
+    """Train a network to name the finding on an image.
 
-    By default on simulated chest radiographs; with --data FOLDER on your own PNG, JPEG or TIFF
-    images: one folder per class, or a labels.csv with the columns file,label,subject.
+    By default LeNet-5 on simulated chest radiographs; with --data on your own PNG, JPEG or TIFF
+    images: a folder with one folder per class, or with a labels.csv of the columns
+    file,label,subject; or on a file of MedMNIST.
     """
     import keras
     import numpy as np
@@ -51,7 +76,6 @@ def image_diagnosis(
     )
     from kerasbio.layers.prepare_images import PrepareImages, prepare_image
     from kerasbio.losses import CategoricalCrossentropy
-    from kerasbio.models.cnn import build_lenet5
     from kerasbio.optimizers import make_optimizer
     from kerasbio.recipes.images import load_images
     from kerasbio.recipes.results import finish_image_classification
@@ -59,11 +83,18 @@ def image_diagnosis(
     from kerasbio.training.fit import fit, seed_everything
     from kerasbio.training.run import open_run
 
+    small = network == "lenet5"
     options = options.with_defaults(
-        epochs=120, batch_size=128, optimizer="adam", schedule="cosine",
-        learning_rate=4.0, warmup_epochs=2.0,
+        epochs=120 if small else 12, batch_size=128 if small else 64, optimizer="adam",
+        schedule="cosine", learning_rate=4.0 if small else 1.0, warmup_epochs=2.0,
         samples=None if options.data else 10_000,
     ).for_dry_run()  # fmt: skip
+    kind = CLASSIFIERS[network]
+    size, width = size or kind.size, width or kind.width
+    if small and width:
+        raise click.UsageError("LeNet-5 has one width: leave --width out")
+    if activation and network.startswith("resnet"):
+        raise click.UsageError("a ResNet has ReLU: leave --activation out")
     seed_everything(options.seed)
 
     # Data: raw images, prepared here once as the exported model will prepare them.
@@ -77,14 +108,16 @@ def image_diagnosis(
         f"{people[0]:,} subjects to train, {people[1]:,} to choose the epoch, {people[2]:,} to test"
     )
 
-    with open_run("image-diagnosis", options, "lenet5", fingerprint(cases)) as run:
+    with open_run("image-diagnosis", options, network, fingerprint(cases)) as run:
         click.echo(f"run: {run.path}")
         click.echo(f"data: {data}")
-        model = build_lenet5(
+        model = build_classifier(
+            network,
             (size, size, channels),
             len(cases.classes),
+            width=width,
             activation=activation,
-            batch_norm=bool(options.batch_norm),
+            batch_norm=options.batch_norm,
         )
         model.compile(
             make_optimizer(options.optimizer, options.learning_rate),
@@ -130,10 +163,14 @@ def image_diagnosis(
             prepare=PrepareImages(size, channels, shading),
             images=images,
             raw=raw[int(test.indices[0])]["image"][None],
-            names={"network": "LeNet-5", "baseline": "logistic regression", "oracle": "oracle"},
+            names={"network": kind.title, "baseline": "logistic regression", "oracle": "oracle"},
             summary=[
-                ("Network", f"LeNet-5, {size} x {size} x {channels}"),
-                ("Parameters", f"{model.count_params():,} (61,706 as published, for 10 classes)"),
+                (
+                    "Network",
+                    f"{kind.title}, {size} x {size} x {channels}"
+                    + (f", {width} maps in the first stage" if width else ""),
+                ),
+                ("Parameters", f"{model.count_params():,} ({kind.published})"),
                 ("Data", data),
             ],
             data=data,

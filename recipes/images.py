@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kerasbio.errors import KerasbioError
 from kerasbio.recipes.results import SIMULATED
 from kerasbio.training.options import RunOptions
 
@@ -16,8 +17,14 @@ def load_images(options: RunOptions, size: int, difficulty: float) -> tuple[Any,
     """
     from kerasbio.datasets.cases import limit
     from kerasbio.datasets.image_folder import ImageFolder
+    from kerasbio.datasets.medmnist import MedMNISTFile
     from kerasbio.datasets.radiographs import Radiographs
 
+    if options.data and options.data.endswith(".npz"):
+        file = MedMNISTFile(options.data)
+        if len(file.shape) != 3:
+            raise KerasbioError(f"{options.data} holds volumes: give a file of images")
+        return limit(file, options.samples, options.seed), file.notes
     if options.data:
         folder = ImageFolder(options.data)
         return limit(folder, options.samples, options.seed), folder.notes

@@ -166,8 +166,10 @@ def finish_image_classification(
     """
     from kerasbio.export import export_classifier
     from kerasbio.report.classification import absence_notes, classification_sections
+    from kerasbio.report.explanations import explanation_section
 
     classes = comparison.classes
+    run.write("predictions.csv", comparison.predictions_csv())
 
     def export(directory: Path, metadata: Mapping[str, Any]) -> Path:
         return export_classifier(
@@ -186,11 +188,81 @@ def finish_image_classification(
             files="IMAGE...",
             raw_head=True,
         ),
-        sections=classification_sections(comparison, names, images),
+        sections=[
+            *classification_sections(comparison, names, images),
+            explanation_section(model, comparison, images),
+        ],
         names=names,
         notes=[*notes, *absence_notes(comparison)],
         **rest,
     )
+
+
+def finish_segmentation(
+    run: Any,
+    model: Any,
+    comparison: Any,
+    *,
+    prepare: Any,
+    scans: Any,
+    held: Any,
+    raw: Any,
+    sections: Sequence[Any],
+    names: Mapping[str, str],
+    **rest: Any,
+) -> None:
+    """Finish the run of a network that segments.
+
+    Args:
+        run: The `Run`.
+        model: The trained network, to logits.
+        comparison: The `SegmentationComparison` on held-out cases.
+        prepare: Layer from raw scans to the network's.
+        scans: The `Scans` of the run.
+        held: The `HeldOut` cases, in the order of `comparison`.
+        raw: `(1, *spatial, channels)`, a raw scan for the gate.
+        sections: What the report shows besides scores and cases.
+        names: Display name by predictor.
+        **rest: As for `finish`.
+    """
+    from kerasbio.export import export_segmenter
+    from kerasbio.report.segmentation import segmentation_sections
+
+    classes, axes = comparison.classes, "height, width" if scans.rank == 2 else "z, y, x"
+    # The gate asks for an answer, not for a large one.
+    small = raw[(slice(None), *(slice(size) for size in scans.patch))]
+
+    def export(directory: Path, metadata: Mapping[str, Any]) -> Path:
+        return export_segmenter(
+            model, directory, prepare=prepare, classes=classes, examples=small,
+            spacing=scans.spacing, window=scans.patch, metadata=metadata,
+        )  # fmt: skip
+
+    finish(
+        run,
+        model,
+        comparison,
+        export=export,
+        interface=Interface(
+            {"image": f"float32 (batch, {axes}, {raw.shape[-1]}), raw intensities"},
+            {
+                "mask": f"int32 (batch, {axes}), 0 to {len(classes) - 1}: {', '.join(classes)}",
+                "probabilities": f"float32 (batch, {axes}, {len(classes)}), sum 1",
+            },
+            {"image": raw[(0, *(slice(2),) * scans.rank)]},
+            files="SCAN... --output FOLDER",
+            raw_head=True,
+            form="Voxels are best of the size of the training's"
+            + (f", {_by(scans.spacing)} mm." if scans.spacing else "."),
+        ),
+        sections=[*segmentation_sections(comparison, names, held), *sections],
+        names=names,
+        **rest,
+    )
+
+
+def _by(sizes: Sequence[Any]) -> str:
+    return " x ".join(f"{size:g}" for size in sizes)
 
 
 def finish_node_classification(

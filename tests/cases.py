@@ -11,16 +11,34 @@ import tensorflow as tf
 from kerasbio.export import (
     export_classifier,
     export_generator,
+    export_model,
     export_node_classifier,
     export_policy,
     export_regressor,
+    export_segmenter,
 )
+from kerasbio.export.saved_model import Signature
 from kerasbio.layers.adjacency import normalize_adjacency
+from kerasbio.layers.prepare_scans import PrepareScans
 from kerasbio.models.agent import build_q_network
-from kerasbio.models.cnn import build_lenet5
+from kerasbio.models.cnn import (
+    build_alexnet,
+    build_alexnet_single_tower,
+    build_lenet5,
+    build_lenet5_1998,
+    build_resnet,
+    build_vgg,
+)
 from kerasbio.models.gan import build_dcgan_discriminator, build_dcgan_generator
 from kerasbio.models.graph import build_gcn
 from kerasbio.models.perceptron import build_mlp, build_perceptron
+from kerasbio.models.unet import (
+    build_attention_unet,
+    build_equal_resolution_attention_unet,
+    build_nested_unet,
+    build_unet,
+    build_unet_3d,
+)
 
 #: Cases in a batch; of a graph these are its nodes.
 COUNT = 3
@@ -33,6 +51,14 @@ def as_classifier(model: keras.Model, path: Path) -> Path:
     return export_classifier(
         model, path, prepare=None, classes=classes, examples=_examples(model), metadata={}
     )
+
+
+def as_function(model: keras.Model, path: Path) -> Path:
+    """Export as what it is: from images to its output."""
+    (tensor,) = model.inputs
+    inputs = {tensor.name: tf.TensorSpec(tensor.shape, tf.float32, name=tensor.name)}
+    answer = Signature(lambda **given: {"output": model(given[tensor.name])}, inputs)
+    return export_model(model, path, {"serving_default": answer}, {tensor.name: _examples(model)})
 
 
 def as_generator(model: keras.Model, path: Path) -> Path:
@@ -56,6 +82,19 @@ def as_node_classifier(model: keras.Model, path: Path) -> Path:
 def as_regressor(model: keras.Model, path: Path) -> Path:
     """Export as a model of values."""
     return export_regressor(model, path, examples=_examples(model))
+
+
+def as_segmenter(model: keras.Model, path: Path) -> Path:
+    """Export as a segmenter of scans of any size, which the layers of padded networks take."""
+    (tensor,) = model.inputs
+    free = keras.Input((*(None for _ in tensor.shape[1:-1]), tensor.shape[-1]), name=tensor.name)
+    return export_segmenter(
+        keras.models.clone_model(model, free),
+        path,
+        prepare=PrepareScans(),
+        classes=[str(k) for k in range(max(2, model.output_shape[-1]))],
+        examples=_examples(model),
+    )
 
 
 def as_policy(model: keras.Model, path: Path) -> Path:
@@ -142,6 +181,190 @@ CASES = {
     ),
     "lenet5_batch_norm": BuilderCase(
         build_lenet5, ((32, 34, 1), 1), {"batch_norm": True, "activation": "relu"}, (1,)
+    ),
+    "lenet5_1998": BuilderCase(
+        build_lenet5_1998,
+        ((33, 37, 2), 10),
+        {},
+        (10,),
+        (
+            (((32, 32, 1), 3), "Received: num_classes=3"),
+            (((32, 31, 1), 10), r"at least 32 x 32 pixels. Received: input_shape=\(32, 31, 1\)"),
+        ),
+        as_function,
+    ),
+    "lenet5_1998_batch_norm": BuilderCase(
+        build_lenet5_1998, ((32, 32, 1), 10), {"batch_norm": True}, (10,), (), as_function
+    ),
+    "alexnet": BuilderCase(
+        build_alexnet,
+        ((67, 76, 2), 3),
+        {"filters": (4, 6, 8, 10, 12), "units": 9},
+        (3,),
+        (
+            (((66, 67, 3), 2), r"at least 67 x 67 pixels. Received: input_shape=\(66, 67, 3\)"),
+            (((None, 227, 3), 2), "Received: input_shape"),
+            (((227, 227), 2), "Received: input_shape"),
+            (((227, 227, 3), 0), "Received: num_classes=0"),
+        ),
+    ),
+    "alexnet_batch_norm": BuilderCase(
+        build_alexnet,
+        ((65, 66, 1), 1),
+        {"filters": (4, 6, 8, 10, 12), "units": 9, "groups": 1, "padding": 1, "batch_norm": True},
+        (1,),
+    ),
+    "alexnet_single_tower": BuilderCase(
+        build_alexnet_single_tower,
+        ((63, 64, 1), 2),
+        {"filters": (4, 5, 6, 7, 8), "units": 9},
+        (2,),
+        (
+            (((62, 64, 1), 2), r"at least 63 x 63 pixels. Received: input_shape=\(62, 64, 1\)"),
+            (((64, 64, 1), 0), "Received: num_classes=0"),
+        ),
+    ),
+    "vgg11": BuilderCase(
+        build_vgg,
+        ((32, 69, 2), 3),
+        {"depth": 11, "filters": (3, 4, 5, 6, 7), "units": 9},
+        (3,),
+        (
+            (((31, 32, 1), 2), r"at least 32 x 32 pixels. Received: input_shape=\(31, 32, 1\)"),
+            (((None, None, 1), 2), r"Received: input_shape=\(None, None, 1\)"),
+            (((32, 32, 1), 0), "Received: num_classes=0"),
+        ),
+    ),
+    "vgg16_batch_norm": BuilderCase(
+        build_vgg,
+        ((33, 32, 1), 2),
+        {"filters": (3, 4, 5, 6, 7), "head": "pool", "batch_norm": True, "dropout": 0.0},
+        (2,),
+    ),
+    "vgg13_features": BuilderCase(
+        build_vgg,
+        ((34, 65, 1), None),
+        {"depth": 13, "filters": (3, 4, 5, 6, 7)},
+        (1, 2, 7),
+        (),
+        as_function,
+    ),
+    "resnet18": BuilderCase(
+        build_resnet,
+        ((33, 38, 2), 3),
+        {"depth": 18, "filters": (3, 4, 5, 6)},
+        (3,),
+        (
+            (((32, 32), 2), r"Received: input_shape=\(32, 32\)"),
+            (((32, 32, None), 2), r"Received: input_shape=\(32, 32, None\)"),
+            (((0, 32, 1), 2), r"Received: input_shape=\(0, 32, 1\)"),
+            (((32, 32, 1), 0), "Received: num_classes=0"),
+        ),
+    ),
+    "resnet50": BuilderCase(
+        build_resnet,
+        ((17, 18, 1), 2),
+        {"stem": "3x3", "version": "v1.5", "filters": (3, 4, 5, 6)},
+        (2,),
+    ),
+    "resnet18_3d": BuilderCase(
+        build_resnet,
+        ((17, 19, 22, 1), 2),
+        {"depth": 18, "filters": (2, 3, 4, 5), "batch_norm": False},
+        (2,),
+    ),
+    "resnet18_3d_features": BuilderCase(
+        build_resnet,
+        ((9, 10, 17, 1), None),
+        {"depth": 18, "filters": (2, 3, 4, 5), "stem": "3x3", "conv_bias": True},
+        (2, 2, 3, 5),
+        (),
+        as_function,
+    ),
+    "unet": BuilderCase(
+        build_unet,
+        ((20, 28, 2), 3),
+        {"filters": (3, 4)},
+        (4, 12, 3),
+        (
+            (((570, 572, 1), 2), "nearest that fits is 556 or 572; .*Received: input_shape"),
+            (((None, 572, 1), 2), r"Received: input_shape=\(None, 572, 1\)"),
+            (((572, 572), 2), r"Received: input_shape=\(572, 572\)"),
+            (((572, 572, 1), 0), "Received: num_classes=0"),
+        ),
+        as_function,
+    ),
+    "unet_same": BuilderCase(
+        build_unet,
+        ((9, 14, 1), 1),
+        {
+            "filters": (3, 4, 5),
+            "padding": "same",
+            "batch_norm": True,
+            "upsampling": "resize",
+            "residual": True,
+        },
+        (9, 14, 1),
+        (),
+        as_segmenter,
+    ),
+    "unet_3d": BuilderCase(
+        build_unet_3d,
+        ((7, 10, 13, 2), 3),
+        {
+            "filters": (4, 6, 8),
+            "padding": "same",
+            "batch_norm": True,
+            "pool_sizes": ((1, 2, 2), 2),
+        },
+        (7, 10, 13, 3),
+        (
+            (((132, 132, 130, 3), 2), "axis 2 the nearest that fits is 124 or 132"),
+            (((132, 132, 3), 2), r"Received: input_shape=\(132, 132, 3\)"),
+            (((132, 132, 132, 3), 0), "Received: num_classes=0"),
+        ),
+        as_segmenter,
+    ),
+    "attention_unet": BuilderCase(
+        build_attention_unet,
+        ((6, 9, 8, 1), 3),
+        {"filters": (4, 5, 6), "batch_norm": True},
+        (6, 9, 8, 3),
+        (
+            (((16, 1), 2), r"Received: input_shape=\(16, 1\)"),
+            (((16, 16, 1), 0), "Received: num_classes=0"),
+        ),
+        as_segmenter,
+    ),
+    "attention_unet_two_gates": BuilderCase(
+        build_attention_unet,
+        ((9, 12, 1), 1),
+        {"filters": (4, 5, 6), "gates": 2, "deep_supervision": False, "batch_norm": False},
+        (9, 12, 1),
+        (),
+        as_segmenter,
+    ),
+    "equal_resolution_attention_unet": BuilderCase(
+        build_equal_resolution_attention_unet,
+        ((9, 12, 2), 3),
+        {"filters": (4, 6, 8), "batch_norm": True},
+        (9, 12, 3),
+        (
+            (((16, 1), 2), r"Received: input_shape=\(16, 1\)"),
+            (((16, 16, 1), 0), "Received: num_classes=0"),
+        ),
+        as_segmenter,
+    ),
+    "nested_unet": BuilderCase(
+        build_nested_unet,
+        ((9, 12, 2), 3),
+        {"filters": (3, 4, 5)},
+        (9, 12, 3),
+        (
+            (((16, 1), 2), r"Received: input_shape=\(16, 1\)"),
+            (((16, 16, 1), 0), "Received: num_classes=0"),
+        ),
+        as_segmenter,
     ),
     "dcgan_generator": BuilderCase(
         build_dcgan_generator,

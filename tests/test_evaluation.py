@@ -1,5 +1,7 @@
 """A network beside its baselines: what is paired, what is said, what is refused."""
 
+import csv
+import io
 import json
 
 import numpy as np
@@ -129,3 +131,24 @@ def test_wrong_arguments_are_named(change, message):
             monitor=change.get("monitor", "auroc"),
             repeats=10,
         )
+
+
+def test_predictions_of_every_case_as_csv():
+    labels = np.array([0, 1, 2, 1])
+    classes = ("healthy", 'a "quoted", name', "ill\nindeed")
+    probabilities = np.array([[0.5, 0.25, 0.25], [1, 0, 0], [1 / 3, 1 / 3, 1 / 3], [0, 1e-9, 1]])
+    found = compare_classifiers(
+        labels,
+        np.array(["p,1", "p2", "p3", "p4"]),
+        {"network": probabilities, "baseline": probabilities[::-1]},
+        classes,
+        repeats=5,
+    )
+    text = found.predictions_csv()
+    head, *rows = csv.reader(io.StringIO(text))
+    assert head == ["subject", "label", *(f"probability {name}" for name in classes)]
+    assert [row[:2] for row in rows] == [
+        ["p,1", classes[0]], ["p2", classes[1]], ["p3", classes[2]], ["p4", classes[1]],
+    ]  # fmt: skip
+    np.testing.assert_allclose([[float(p) for p in row[2:]] for row in rows], probabilities, 1e-5)
+    assert text.endswith("\n") and "\r" not in text

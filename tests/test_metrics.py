@@ -16,6 +16,8 @@ from kerasbio.metrics import (
     expected_calibration_error,
     roc_curve,
 )
+from kerasbio.metrics.classification import brier_score
+from kerasbio.metrics.ranking import average_precision, sensitivity_at_specificity
 from tests.report_case import fabricate_probabilities
 
 
@@ -49,6 +51,77 @@ def test_auroc_of_hand_made_cases(labels, scores, expected):
     assert auroc(labels, scores) == pytest.approx(expected, nan_ok=True)
 
 
+@pytest.mark.parametrize("decimals", [1, 2, 8])
+def test_average_precision_is_that_of_scikit_learn_with_ties_and_weights(decimals):
+    labels, probabilities = sample(decimals=decimals)
+    weights = np.random.default_rng(1).uniform(0, 3, (5, len(labels)))
+    weights[:, ::4] = 0
+    found = average_precision(labels == 2, probabilities[:, 2], weights)
+    for precision, weight in zip(found, weights, strict=True):
+        expected = reference.average_precision_score(
+            labels == 2, probabilities[:, 2], sample_weight=weight
+        )
+        assert precision == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("decimals", [1, 8])
+@pytest.mark.parametrize("specificity", [0.0, 0.5, 0.9, 0.95, 1.0])
+def test_sensitivity_at_a_specificity_is_that_of_the_roc_curve(specificity, decimals):
+    labels, probabilities = sample(decimals=decimals)
+    weights = np.random.default_rng(1).integers(0, 4, (5, len(labels)))
+    found = sensitivity_at_specificity(labels == 2, probabilities[:, 2], specificity, weights)
+    for sensitivity, weight in zip(found, weights, strict=True):
+        false, true, _ = reference.roc_curve(
+            labels == 2, probabilities[:, 2], sample_weight=weight, drop_intermediate=False
+        )
+        expected = true[false <= 1 - specificity + 1e-9].max()
+        assert sensitivity == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "labels, scores, precision, sensitivity",
+    [
+        # Precision 1 at the first hit, 2/3 at the second; at specificity 0.5 one may be wrong.
+        ([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1], (1 + 2 / 3) / 2, 1.0),
+        ([1, 1, 0, 0], [0.5, 0.5, 0.5, 0.5], 0.5, 0.0),
+        ([1, 0, 0], [0.1, 0.5, 0.9], 1 / 3, 0.0),
+        ([1, 1], [0.1, 0.9], np.nan, np.nan),
+        ([0, 0], [0.1, 0.9], np.nan, np.nan),
+        ([], [], np.nan, np.nan),
+    ],
+)
+def test_precision_and_sensitivity_of_hand_made_cases(labels, scores, precision, sensitivity):
+    assert average_precision(labels, scores) == pytest.approx(precision, nan_ok=True)
+    found = sensitivity_at_specificity(labels, scores, 0.5)
+    assert found == pytest.approx(sensitivity, nan_ok=True)
+
+
+def test_one_false_positive_in_ten_keeps_a_specificity_of_nine_tenths():
+    # In floating point 10 times 1 - 0.9 is below 1.
+    scores = np.append(np.arange(10), 8.5)
+    assert sensitivity_at_specificity(np.arange(11) == 10, scores, 0.9) == 1
+    assert sensitivity_at_specificity(np.arange(11) == 10, scores, 0.91) == 0
+    with pytest.raises(ValueError, match="Received: specificity=95"):
+        sensitivity_at_specificity([0, 1], [0, 1], 95)
+    with pytest.raises(ValueError, match="Received: shapes"):
+        average_precision([0, 1, 1], [0.2, 0.3])
+
+
+def test_the_brier_score_is_that_of_scikit_learn():
+    labels, probabilities = sample(decimals=8)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    weights = np.random.default_rng(1).integers(0, 4, (3, len(labels)))
+    for score, weight in zip(brier_score(labels, probabilities, weights), weights, strict=True):
+        expected = reference.brier_score_loss(
+            labels, probabilities, sample_weight=weight, scale_by_half=True
+        )
+        assert score == pytest.approx(expected)
+    pair = np.stack([1 - probabilities[:, 0], probabilities[:, 0]], axis=1)
+    truth = (labels == 0).astype(int)
+    expected = reference.brier_score_loss(truth, pair[:, 1])
+    assert brier_score(truth, pair) == pytest.approx(expected)
+
+
 def test_roc_curve_is_that_of_scikit_learn():
     labels, probabilities = sample()
     false, true = roc_curve(labels == 1, probabilities[:, 1])
@@ -66,12 +139,20 @@ def test_scores_are_those_of_scikit_learn():
     areas = [reference.roc_auc_score(labels == k, probabilities[:, k]) for k in range(4)]
     counts = reference.confusion_matrix(labels, decision)
     assert scores["auroc"] == pytest.approx(np.mean(areas))
+    for kind in ("average_precision", "sensitivity_at_90", "sensitivity_at_95"):
+        assert scores[kind] == pytest.approx(np.mean([scores[f"{kind}_{c}"] for c in "abcd"]))
+    assert scores["brier_score"] == brier_score(labels, probabilities)
     assert scores["accuracy"] == pytest.approx(reference.accuracy_score(labels, decision))
     balanced = reference.balanced_accuracy_score(labels, decision)
     assert scores["balanced_accuracy"] == pytest.approx(balanced)
     np.testing.assert_array_equal(confusion_matrix(labels, decision, 4), counts)
     for k, name in enumerate("abcd"):
         assert scores[f"auroc_{name}"] == pytest.approx(areas[k])
+        precision = reference.average_precision_score(labels == k, probabilities[:, k])
+        assert scores[f"average_precision_{name}"] == pytest.approx(precision)
+        for percent in (90, 95):
+            expected = sensitivity_at_specificity(labels == k, probabilities[:, k], percent / 100)
+            assert scores[f"sensitivity_at_{percent}_{name}"] == expected
         recall = reference.recall_score(labels == k, decision == k)
         assert scores[f"sensitivity_{name}"] == pytest.approx(recall)
         recall = reference.recall_score(labels != k, decision != k)
@@ -92,6 +173,8 @@ def test_an_absent_class_is_nan_and_left_out_of_the_means():
     labels[labels == 3] = 0
     scores = classification_scores(labels, probabilities, "abcd")
     assert np.isnan(scores["auroc_d"]) and np.isnan(scores["sensitivity_d"])
+    assert np.isnan(scores["average_precision_d"]) and np.isnan(scores["sensitivity_at_95_d"])
+    assert scores["sensitivity_at_95"] > 0
     assert 0 < scores["specificity_d"] < 1
     assert scores["auroc"] == pytest.approx(np.mean([scores[f"auroc_{c}"] for c in "abc"]))
     sensitivities = [scores[f"sensitivity_{c}"] for c in "abc"]

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from kerasbio.datasets.radiographs import ATTENUATION, CLASSES, PHOTONS, SCATTER, Radiographs
+from kerasbio.datasets.radiographs import (
+    ATTENUATION,
+    CLASSES,
+    LUNG,
+    NOTHING,
+    PHOTONS,
+    SCATTER,
+    Radiographs,
+)
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +120,49 @@ def test_difficulty_makes_findings_fainter():
 def test_wrong_arguments(wrong):
     with pytest.raises(ValueError, match="Received: num_cases="):
         Radiographs(**{"num_cases": 5, **wrong})
+
+
+def project(seed, side):
+    """Return thickness and distance from the spine towards a side, of a normal chest there."""
+    cases = Radiographs(1, size=100)
+    shift = np.array([-side * LUNG, 0.0])
+    thickness = cases._thorax(np.random.default_rng(seed), shift, side, NOTHING, breath=0.0)
+    return cases, thickness, side * (cases._x[0] - shift[0])
+
+
+def test_scatter_fraction_of_simulated_chests_by_region():
+    # Behind the mediastinum more than half of the contrast is lost even with a grid, behind the
+    # lung far less (Niklason et al. 1981).
+    fractions = []
+    for seed in range(12):
+        cases, thickness, distance = project(seed, side=1)
+        counts = cases.expected_counts(thickness)
+        primary = PHOTONS * (cases.spacing / 5) ** 2 * np.exp(-ATTENUATION * thickness)
+        # The middle third of the rows, clear of the diaphragm.
+        fraction = (1 - primary / counts)[33:66]
+        lung = (distance > 60) & (distance < 95)
+        fractions.append([fraction[:, np.abs(distance) < 15].mean(), fraction[:, lung].mean()])
+    mediastinum, lung = np.transpose(fractions)
+    assert mediastinum.min() > 0.5 and mediastinum.max() < 0.75
+    assert lung.min() > 0.15 and lung.max() < 0.35
+
+
+def test_cardiothoracic_ratio_is_normal(monkeypatch):
+    # A field shows one half of a chest, so the ratio needs that of the other side too; what the
+    # heart adds is the difference to a chest without one, since spine and heart overlap.
+    whole = Radiographs._heart
+    ratios = []
+    for seed in range(12):
+        heart = chest = 0.0
+        for side in (1, -1):
+            _, thickness, distance = project(seed, side)
+            with monkeypatch.context() as patch:
+                patch.setattr(Radiographs, "_heart", lambda *a: 0 * whole(*a))
+                without = project(seed, side)[1]
+            heart += distance[np.any(thickness - without > 1, axis=0)].max()
+            row = without[50]
+            middle = (row.min() + row[distance > 160].mean()) / 2
+            chest += distance[row < middle].max()
+        ratios.append(heart / chest)
+    # Normal is below 0.5.
+    assert 0.33 < min(ratios) and max(ratios) < 0.5

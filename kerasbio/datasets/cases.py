@@ -6,10 +6,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from kerasbio.datasets.batches import LabelBatches, MaskBatches
 from kerasbio.errors import KerasbioError
 
 Case = dict[str, Any]
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Pair = tuple[np.ndarray, np.ndarray | None]
+MaskAugment = Callable[[np.ndarray, np.ndarray | None, np.random.Generator], Pair]
 
 
 class Cases(Protocol):
@@ -18,8 +21,13 @@ class Cases(Protocol):
     `cases[i]` is a dict with an array for every name in `input_names`, an integer `label`, a
     `subject` and, where the generator knows it, the `cause` of the label as a vector.
     `labels` and `subjects` are arrays of length `len(cases)`, known without making any input.
-    Where `classes` is empty, labels are values to regress on. Cases that lie in memory may have a
+    Where `classes` is empty, labels are values to regress on. Where the authors of a data set have
+    split it, `parts` holds the part of each case: 0, 1, ... Cases that lie in memory may have a
     method `take(name, indices)` that gives an input of many at once.
+
+    Cases to segment have one input `image` `(*spatial, channels)`, `mask` `(*spatial)` integers
+    with 0 for the background, and `spacing`, the length of a voxel along each axis in mm; their
+    data set has `mask_classes`, the names of the mask's numbers.
     """
 
     input_names: tuple[str, ...]
@@ -40,8 +48,10 @@ class Subset:
         self.indices = np.asarray(indices, dtype=np.int64)
         self.input_names = cases.input_names
         self.classes = cases.classes
+        self.mask_classes = tuple(getattr(cases, "mask_classes", ()))
         self.labels = np.asarray(cases.labels)[self.indices]
         self.subjects = np.asarray(cases.subjects)[self.indices]
+        self.parts = np.asarray(getattr(cases, "parts", np.zeros(len(cases), int)))[self.indices]
         self.memory = memory
         self._kept: dict[int, Case] = {}
 
@@ -53,7 +63,8 @@ class Subset:
         case = self._kept.get(position)
         if case is None:
             case = self.cases[position]
-            size = sum(case[name].nbytes for name in self.input_names)
+            kept = (*self.input_names, "mask")
+            size = sum(case[name].nbytes for name in kept if name in case)
             if size <= self.memory:
                 self.memory -= size
                 self._kept[position] = case
@@ -70,6 +81,8 @@ class Subset:
 def split(cases: Cases, fractions: Sequence[float], seed: int) -> tuple[Subset, ...]:
     """Split cases by subject, with each class, or each range of values, in proportion.
 
+    Cases of more than one of their own `parts` are split into these, whatever the shares.
+
     Args:
         cases: What to split. No subject is in two parts.
         fractions: Share of the subjects in each part; they sum to 1.
@@ -79,11 +92,16 @@ def split(cases: Cases, fractions: Sequence[float], seed: int) -> tuple[Subset, 
         One `Subset` per fraction.
 
     Raises:
-        ValueError: If the fractions do not sum to 1.
+        ValueError: If the fractions do not sum to 1, or are not as many as the cases' `parts`.
         KerasbioError: If a class, or the whole, has fewer subjects than there are parts.
     """
     if abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"fractions must sum to 1. Received: fractions={tuple(fractions)}")
+    given, where = np.unique(getattr(cases, "parts", 0), return_inverse=True)
+    if len(given) > 1:
+        if len(given) != len(fractions):
+            raise ValueError(f"cases have {len(given)} parts. Received: fractions={fractions}")
+        return tuple(Subset(cases, np.flatnonzero(where == k)) for k in range(len(given)))
     random = np.random.default_rng(seed)
     _, first, members = np.unique(cases.subjects, return_index=True, return_inverse=True)
     kinds = strata(cases)[first]
@@ -132,9 +150,10 @@ def to_dataset(
     seed: int | None = None,
     epoch: Any = 0,
     skip: int = 0,
-    augment: Augment | None = None,
+    augment: Augment | MaskAugment | None = None,
+    target: str = "label",
 ) -> Any:
-    """Return a `tf.data.Dataset` of `(inputs, labels)` batches.
+    """Return a `tf.data.Dataset` of `(inputs, targets)` batches.
 
     The order is a function of `(seed, epoch)` alone, so that a resumed run sees what the
     uninterrupted one would have seen. `epoch` may be a `tf.Variable`: it is read anew whenever
@@ -146,35 +165,40 @@ def to_dataset(
         seed: Seed of the order and of `augment`; None keeps the order of `cases`.
         epoch: Number of the epoch, an integer.
         skip: Number of batches to leave out at the start, an integer.
-        augment: Function of one input array and a seeded generator, applied to every input.
+        augment: Function of one input array and a seeded generator, applied to every input; for
+            masks a function of an image, its mask and a seeded generator that gives both. It may
+            change their size: images of several sizes are cut to one.
+        target: What is to be predicted, `"label"` or `"mask"`.
 
     Returns:
-        A data set of `(inputs, labels)`: inputs `(batch, ...)` float32, a dict of them where
-        there are several; labels `(batch,)` int64, or float32 where they are values.
+        A data set of `(inputs, targets)`: inputs `(batch, ...)` float32, a dict of them where
+        there are several; labels `(batch,)` int64, or float32 where they are values; masks
+        `(batch, *spatial)` int32. Batches of one image may each have a size of their own.
+
+    Raises:
+        ValueError: If `target` is unknown, or there are several inputs to a mask.
+        KerasbioError: If a case has no mask, one of another shape than its image, or an image
+            of another size than the first, when the batches are made.
     """
     import tensorflow as tf
 
+    if target not in ("label", "mask"):
+        raise ValueError(f"target must be 'label' or 'mask'. Received: target={target!r}")
+    source = (
+        LabelBatches(cases, augment, seed or 0)
+        if target == "label"
+        else MaskBatches(cases, augment, seed or 0, batch_size)
+    )
     names = cases.input_names
-    shapes = {name: cases.stack(name, [0]).shape[1:] for name in names}
-    kind = np.int64 if len(cases.classes) else np.float32
-
-    def load(indices: np.ndarray, epoch: np.ndarray) -> list[np.ndarray]:
-        arrays = {name: cases.stack(name, indices).astype(np.float32) for name in names}
-        if augment is not None:
-            for position, index in enumerate(indices):
-                random = np.random.default_rng((seed or 0, int(epoch), int(index)))
-                for name in names:
-                    arrays[name][position] = augment(arrays[name][position], random)
-        return [*arrays.values(), cases.labels[indices].astype(kind)]
 
     def batch(indices: Any) -> Any:
-        *inputs, labels = tf.numpy_function(
-            load, [indices, epoch], [tf.float32] * len(names) + [tf.as_dtype(kind)]
+        arrays = tf.numpy_function(
+            source.load, [indices, epoch], [tf.as_dtype(kind) for kind in source.dtypes]
         )
-        for name, value in zip(names, inputs, strict=True):
-            value.set_shape((None, *shapes[name]))
-        labels.set_shape((None,))
-        return (dict(zip(names, inputs, strict=True)) if len(names) > 1 else inputs[0]), labels
+        for array, shape in zip(arrays, source.shapes, strict=True):
+            array.set_shape(shape)
+        *inputs, targets = arrays
+        return (dict(zip(names, inputs, strict=True)) if len(names) > 1 else inputs[0]), targets
 
     def order(_: Any) -> Any:
         indices = tf.range(len(cases), dtype=tf.int64)
@@ -219,7 +243,9 @@ class Mapped:
         self.cases = cases
         self.function = function
         self.input_names, self.classes = cases.input_names, cases.classes
+        self.mask_classes = tuple(getattr(cases, "mask_classes", ()))
         self.labels, self.subjects = cases.labels, cases.subjects
+        self.parts = getattr(cases, "parts", np.zeros(len(cases), int))
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -253,6 +279,8 @@ def choose_cases(cases: Cases, count: int | None, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     _, first, members = np.unique(cases.subjects, return_index=True, return_inverse=True)
     kinds = strata(cases)[first]
+    # Each part keeps each class.
+    kinds = kinds + np.asarray(getattr(cases, "parts", np.zeros(len(cases))))[first] * len(kinds)
     chosen: list[int] = []
     for kind in np.unique(kinds):
         group = random.permutation(np.flatnonzero(kinds == kind))

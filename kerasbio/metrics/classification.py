@@ -9,7 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from kerasbio.metrics.ranking import rank_cases
+
 CALIBRATION_BINS = 10
+#: The specificities at which sensitivity is told.
+SPECIFICITIES = (0.95, 0.9)
 
 
 def auroc(
@@ -28,23 +32,7 @@ def auroc(
     Raises:
         ValueError: If `labels` and `scores` are not of one length, or a score is not finite.
     """
-    labels, scores = np.asarray(labels).astype(bool), np.asarray(scores, np.float64)
-    if labels.ndim != 1 or labels.shape != scores.shape or not np.isfinite(scores).all():
-        raise ValueError(
-            "labels and scores must be finite and of one length. "
-            f"Received: shapes {labels.shape} and {scores.shape}"
-        )
-    if not len(labels):
-        return float("nan")
-    order = np.argsort(scores, kind="stable")
-    labels, scores = labels[order], scores[order]
-    weights = np.ones(len(order)) if weights is None else np.asarray(weights)[..., order]
-    ties = np.flatnonzero(np.append(True, scores[1:] != scores[:-1]))
-    positive = np.add.reduceat(weights * labels, ties, axis=-1)
-    negative = np.add.reduceat(weights * ~labels, ties, axis=-1)
-    below = np.cumsum(negative, axis=-1) - negative / 2
-    pairs = positive.sum(axis=-1) * negative.sum(axis=-1)
-    return _ratio((positive * below).sum(axis=-1), pairs)
+    return rank_cases(labels, scores, weights).area()
 
 
 def mean_auroc(
@@ -154,6 +142,31 @@ def expected_calibration_error(
     return _ratio(np.abs(weights @ gaps).sum(axis=-1), weights.sum(axis=-1))
 
 
+def brier_score(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+) -> float | np.ndarray:
+    """Return half the mean squared distance of the probabilities from the truth.
+
+    With two classes it is the mean of `(probability of the second - label) ** 2`. Lower is
+    better, and best on average where the probabilities are the true ones.
+
+    Reference: [Brier, Verification of forecasts expressed in terms of probability,
+    1950](https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2), who does not halve it.
+
+    Args:
+        labels: `(cases,)` integers.
+        probabilities: `(cases, classes)`.
+        weights: `(..., cases)`, not negative; None weighs all alike.
+
+    Returns:
+        The score between 0 and 1, `(...)`.
+    """
+    truth = np.asarray(labels)[:, None] == np.arange(probabilities.shape[1])
+    distance = ((probabilities - truth) ** 2).sum(axis=1) / 2
+    weights = np.ones(len(distance)) if weights is None else np.asarray(weights, np.float64)
+    return _ratio(weights @ distance, weights.sum(axis=-1))
+
+
 def classification_scores(
     labels: np.ndarray,
     probabilities: np.ndarray,
@@ -169,8 +182,10 @@ def classification_scores(
         weights: `(..., cases)`, not negative; None weighs all alike.
 
     Returns:
-        `auroc` (mean over the classes, each against the rest), `balanced_accuracy` (mean
-        sensitivity), `accuracy`, `expected_calibration_error`, and `auroc_NAME`,
+        `auroc`, `average_precision`, `sensitivity_at_95` and `sensitivity_at_90` (at that
+        specificity; means over the classes, each against the rest), `balanced_accuracy` (mean
+        sensitivity), `accuracy`, `expected_calibration_error`, `brier_score`, and `auroc_NAME`,
+        `average_precision_NAME`, `sensitivity_at_95_NAME`, `sensitivity_at_90_NAME`,
         `sensitivity_NAME` and `specificity_NAME` of each class, `(...)` each. What an absent
         class leaves undefined is nan, and the means leave it out.
 
@@ -181,25 +196,39 @@ def classification_scores(
     weights = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
     truth = labels[:, None] == np.arange(len(classes))
     decision = probabilities.argmax(axis=1)[:, None] == np.arange(len(classes))
-    areas = np.stack(
-        [auroc(truth[:, k], probabilities[:, k], weights) for k in range(len(classes))], axis=-1
-    )
+    ranked = _rank_scores(truth, probabilities, weights)
     sensitivity = _ratio(weights @ (truth & decision), weights @ truth)
     specificity = _ratio(weights @ (~truth & ~decision), weights @ ~truth)
     right = (truth & decision).any(axis=1)
     scores = {
-        "auroc": _mean(areas),
+        **{kind: _mean(values) for kind, values in ranked.items()},
         "balanced_accuracy": _mean(sensitivity),
         "accuracy": _ratio(weights @ right, weights.sum(axis=-1)),
         "expected_calibration_error": expected_calibration_error(labels, probabilities, weights),
+        "brier_score": brier_score(labels, probabilities, weights),
     }
-    per_class = {"auroc": areas, "sensitivity": sensitivity, "specificity": specificity}
+    per_class = {**ranked, "sensitivity": sensitivity, "specificity": specificity}
     for kind, values in per_class.items():
         for k, name in enumerate(classes):
             scores[f"{kind}_{name}"] = values[..., k]
     if weights.ndim == 1:
         return {name: float(value) for name, value in scores.items()}
     return scores
+
+
+def _rank_scores(
+    truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Scores `(..., classes)` by rank, of each class against the rest; sorted once per class."""
+    found: dict[str, list[Any]] = {}
+    for k in range(truth.shape[1]):
+        ranking = rank_cases(truth[:, k], probabilities[:, k], weights)
+        found.setdefault("auroc", []).append(ranking.area())
+        found.setdefault("average_precision", []).append(ranking.average_precision())
+        for specificity in SPECIFICITIES:
+            name = f"sensitivity_at_{100 * specificity:.0f}"
+            found.setdefault(name, []).append(ranking.sensitivity_at(specificity))
+    return {kind: np.stack(values, axis=-1) for kind, values in found.items()}
 
 
 def _checked(

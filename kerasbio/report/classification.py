@@ -21,9 +21,21 @@ from kerasbio.report.result import Section, display_names, score_label
 from kerasbio.training.comparison import NETWORK
 from kerasbio.training.evaluation import ClassifierComparison
 
-OVERALL = ("auroc", "balanced_accuracy", "accuracy", "expected_calibration_error")
+OVERALL = (
+    "auroc",
+    "average_precision",
+    "sensitivity_at_95",
+    "sensitivity_at_90",
+    "balanced_accuracy",
+    "accuracy",
+    "expected_calibration_error",
+    "brier_score",
+)
 PER_CLASS = {
     "auroc": "AUROC, each class against the rest",
+    "average_precision": "Average precision, each class against the rest",
+    "sensitivity_at_95": "Sensitivity at 95 % specificity, each class against the rest",
+    "sensitivity_at_90": "Sensitivity at 90 % specificity, each class against the rest",
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
 }
@@ -100,7 +112,7 @@ def _add_scores(
     labels = [(name, score_label(name)) for name in OVERALL]
     rows += [(label, *(scores[p][name] for p in names)) for name, label in labels]
     for kind, label in PER_CLASS.items():
-        if len(classes) == 2 and kind != "sensitivity":
+        if len(classes) == 2 and kind in ("auroc", "specificity"):
             # Of two classes one has the other's AUROC, and its sensitivity as specificity.
             continue
         rows.append(label)
@@ -114,8 +126,10 @@ def _add_scores(
         f"{names[comparison.best_baseline]}: {format_score(comparison.margin, signed=True)}."
     )
     page.paragraph(
-        "Sensitivity and specificity are those of the most probable class. The calibration error "
-        "lies above its true value by chance, the more so the fewer the cases; lower is better."
+        "Sensitivity and specificity are those of the most probable class, unless a specificity is "
+        "given: then the threshold is the best one of the held-out cases. The calibration error "
+        "lies above its true value by chance, the more so the fewer the cases. Of it and of the "
+        "Brier score lower is better."
     )
     for kind, overall, label in (
         ("auroc", "auroc", "AUROC"),

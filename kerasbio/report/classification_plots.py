@@ -67,7 +67,7 @@ def plot_scores(
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
         axes.set_xlim(right=min(1.02, axes.get_xlim()[1]))
-        _key(axes, [(names[p], colors[p]) for p in names])
+        add_key(axes, [(names[p], colors[p]) for p in names])
 
     return draw(path, paint, (PANEL[0], height))
 
@@ -212,7 +212,7 @@ def save_image(path: Path, image: np.ndarray, side: int = 320) -> Path:
     return path
 
 
-def _key(axes: Any, entries: Sequence[tuple[str, str]]) -> None:
+def add_key(axes: Any, entries: Sequence[tuple[str, str]]) -> None:
     """Name the colours in one line above the axes."""
     from matplotlib.lines import Line2D
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbio.metrics.bootstrap import Score
+from kerasbio.metrics.segmentation import SEGMENTATION_SCORES
 from kerasbio.report.page import Page, format_score
 from kerasbio.report.sections import add_curves, add_provenance
 from kerasbio.training.comparison import NETWORK, ORACLE, Comparison
@@ -13,11 +14,26 @@ from kerasbio.training.comparison import NETWORK, ORACLE, Comparison
 #: Adds to a page, with its plots in a folder.
 Section = Callable[[Page, Path], None]
 
+LESION_SCORES = {
+    "dice_lesion_cases": "Dice, cases with a lesion",
+    "lesion_sensitivity": "Share of lesions found",
+    "false_positives_per_case": "False positives per case",
+    "case_sensitivity": "Sensitivity for cases",
+    "case_specificity": "Specificity for cases",
+    "froc": "Mean share found at 1/8 to 8 false positives per case",
+    "case_auroc": "AUROC of cases",
+}
 SCORES = {
     "auroc": "Mean AUROC",
     "balanced_accuracy": "Balanced accuracy",
     "accuracy": "Accuracy",
     "expected_calibration_error": "Expected calibration error",
+    "average_precision": "Mean average precision",
+    "sensitivity_at_95": "Mean sensitivity at 95 % specificity",
+    "sensitivity_at_90": "Mean sensitivity at 90 % specificity",
+    "brier_score": "Brier score",
+    **SEGMENTATION_SCORES,
+    **LESION_SCORES,
     "kernel_distance": "Kernel distance",
     "reward": "Mean reward",
     "r2": "R²",
@@ -25,6 +41,16 @@ SCORES = {
     "rmse": "Root mean squared error",
     **{f"coverage_{level}": f"Coverage of {level} % intervals" for level in (50, 80, 90, 95)},
     "width_90": "Width of 90 % intervals",
+}
+
+_OF_A_CLASS = {
+    "auroc": "AUROC",
+    "average_precision": "Average precision",
+    "sensitivity_at_95": "Sensitivity at 95 % specificity",
+    "sensitivity_at_90": "Sensitivity at 90 % specificity",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    **SEGMENTATION_SCORES,
 }
 
 
@@ -93,10 +119,12 @@ def headline(comparison: Comparison, names: Mapping[str, str] | None = None) -> 
 
 def score_label(name: str) -> str:
     """Return the name of a score as a reader wants it: `"Sensitivity, nodule"`."""
-    kind, _, rest = name.partition("_")
-    if name in SCORES or kind not in ("auroc", "sensitivity", "specificity"):
-        return SCORES.get(name, name.replace("_", " ").capitalize())
-    return f"{'AUROC' if kind == 'auroc' else kind.capitalize()}, {rest}"
+    if name in SCORES:
+        return SCORES[name]
+    for kind, label in _OF_A_CLASS.items():
+        if name.startswith(f"{kind}_"):
+            return f"{label}, {name.removeprefix(f'{kind}_')}"
+    return name.replace("_", " ").capitalize()
 
 
 def score_section(

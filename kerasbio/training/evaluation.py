@@ -1,13 +1,15 @@
 """Scores of a classifier on held-out subjects beside its baselines and the best possible."""
 
+import csv
 import dataclasses
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerasbio.metrics.classification import classification_scores, confusion_matrix
-from kerasbio.training.comparison import Comparison, compare
+from kerasbio.training.comparison import NETWORK, Comparison, compare
 
 CALIBRATION = "expected_calibration_error"
 
@@ -45,6 +47,17 @@ class ClassifierComparison(Comparison):
             "absent_classes": list(self.absent_classes),
             "confusion_matrix": {name: self.confusion(name).tolist() for name in self.scores},
         }
+
+    def predictions_csv(self) -> str:
+        """Return the network's probabilities of every held-out case as CSV text."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["subject", "label", *(f"probability {name}" for name in self.classes)])
+        for subject, label, row in zip(
+            self.subjects, self.labels, self.probabilities[NETWORK], strict=True
+        ):
+            writer.writerow([subject, self.classes[label], *(f"{p:.6g}" for p in row)])
+        return text.getvalue()
 
 
 def compare_classifiers(

@@ -1,6 +1,7 @@
 """`fit` for every architecture: callbacks, history, checkpoints, resume, signals."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -117,7 +118,8 @@ def fit(
     notes += [f"{line}: passed over" for line in store.damaged]
     notes += _without_effect(options, model)
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
-    build_state(model, next(iter(feed(epoch, 0))))
+    with _told_in_one_line(store):
+        build_state(model, next(iter(feed(epoch, 0))))
 
     decides = getattr(model, "monitor", monitor)
     kept: dict[str, Any] = {**shared_callbacks(options, steps_per_epoch, decides)}
@@ -140,7 +142,7 @@ def fit(
         if resumed.state["ended"] and not {"epochs", "minutes"} & set(options.given):
             begin = epochs
     model.stop_training = False
-    with checkpointing.signals(), _told_if_disk_is_full(store):
+    with checkpointing.signals(), _told_in_one_line(store):
         for first, last, skipped in _segments(begin, skip, epochs):
             if first >= last or model.stop_training:
                 continue
@@ -234,10 +236,14 @@ def _take_best(
 
 
 @contextlib.contextmanager
-def _told_if_disk_is_full(store: CheckpointStore) -> Iterator[None]:
+def _told_in_one_line(store: CheckpointStore) -> Iterator[None]:
+    """Bring out what is wrong with the disk, or with a case that was read inside the graph."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
+        wrong = re.search(r"KerasbioError: (.+)", str(error))
+        if wrong:
+            raise KerasbioError(wrong[1]) from error
         if not is_disk_full(error):
             raise
         raise KerasbioError(

@@ -1,0 +1,219 @@
+"""A user's own images or volumes with a mask of each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kerasbio.datasets.cases import Case, strata
+from kerasbio.datasets.image_files import to_channels
+from kerasbio.datasets.mask_classes import read_mask_classes
+from kerasbio.datasets.resampling import resample_image, resample_mask
+from kerasbio.datasets.segmentation_pairs import Pair, find_pairs
+from kerasbio.datasets.volume_files import open_volume
+from kerasbio.datasets.volumes import VolumeFile
+from kerasbio.errors import KerasbioError
+
+#: Subjects needed to train, choose and test.
+FEWEST = 3
+#: How far, in voxels, a mask may lie beside its image.
+APART = 0.5
+
+
+class Opened(NamedTuple):
+    """What the headers of one case say."""
+
+    shape: tuple[int, ...]
+    channels: int
+    spacing: tuple[float, ...] | None
+
+
+class SegmentationFolder:
+    """Images or volumes from disk with the class of each voxel, read when they are asked for.
+
+    Either `images/` and `masks/`, where a mask has the name of its image and the subject is the
+    name up to its last `_`, or the whole name where there is none; or nnU-Net's `imagesTr/` and
+    `labelsTr/`, where an image has one file per channel, `NAME_0000`, `NAME_0001`, and the
+    subject is the name. A DICOM series is a folder in `images/`. Classes are named by nnU-Net's
+    `dataset.json`, by a `classes.txt` of one name per line, or else `class 1`, `class 2`, ...
+
+    `labels` say whether a mask has foreground, by which cases are split; where fewer than three
+    subjects have none, or some, all are 1. `counts` `(cases, classes)` says how many voxels of
+    each class a mask has, as stored; `notes` what the user should know.
+
+    Args:
+        path: The folder.
+        spacing: Size in mm to which voxels are brought on reading, images linearly and masks by
+            the largest share; None leaves each case as it is.
+        verify: Whether to read every volume once now, so that a broken one is told before
+            training. Masks, and the headers of volumes, are always read.
+
+    Raises:
+        KerasbioError: If the folder, a file or a pair is not as expected; names the file.
+    """
+
+    input_names: tuple[str, ...] = ("image",)
+    classes: tuple[str, ...] = ("no foreground", "foreground")
+
+    def __init__(
+        self, path: Path | str, *, spacing: Sequence[float] | None = None, verify: bool = True
+    ):
+        self.path = Path(path)
+        self.spacing = None if spacing is None else tuple(float(step) for step in spacing)
+        self.notes: list[str] = []
+        self.pairs = find_pairs(self.path)
+        names = read_mask_classes(self.path)
+        counts, self._opened = [], []
+        for pair in self.pairs:
+            opened, found = _read_pair(pair, verify)
+            if names and len(found) > len(names):
+                raise KerasbioError(
+                    f"{pair.mask} holds class {len(found) - 1} and {self.path} names {len(names)} "
+                    f"classes, from 0 to {len(names) - 1}: name it or correct the mask"
+                )
+            counts.append(found)
+            self._opened.append(opened)
+        width = len(names) or max(len(found) for found in counts)
+        self.mask_classes = names or ("background", *(f"class {k}" for k in range(1, width)))
+        self.counts = np.array([np.pad(found, (0, width - len(found))) for found in counts])
+        self.labels = (self.counts[:, 1:].sum(axis=1) > 0).astype(np.int64)
+        self.subjects = np.array([pair.subject for pair in self.pairs])
+        self.channels = min(opened.channels for opened in self._opened)
+        self._check()
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Case:
+        pair, opened = self.pairs[index], self._opened[index]
+        image = _read_channels([open_volume(file) for file in pair.images])
+        if opened.channels == 3:
+            image = to_channels(image, self.channels)
+        mask = open_volume(pair.mask).read_mask().values
+        spacing = opened.spacing or (1.0,) * mask.ndim
+        if self.spacing is not None:
+            image = resample_image(image, spacing, self.spacing)
+            mask = resample_mask(mask, spacing, self.spacing)
+            spacing = self.spacing
+        return {
+            "image": image,
+            "mask": mask,
+            "label": int(self.labels[index]),
+            "subject": self.subjects[index],
+            "spacing": spacing,
+            "file": str(pair.images[0]),
+        }
+
+    def _check(self) -> None:
+        """Raise if the cases do not go together; note what the user should know."""
+        ranks = [len(opened.shape) for opened in self._opened]
+        if len(set(ranks)) > 1:
+            flat, deep = (self.pairs[ranks.index(rank)].images[0] for rank in (2, 3))
+            raise KerasbioError(
+                f"{self.path} holds images and volumes ({flat.name} and {deep.name}): keep one kind"
+            )
+        for pair, opened in zip(self.pairs, self._opened, strict=True):
+            # Grey and colour go together, as grey.
+            if opened.channels != self.channels and {opened.channels, self.channels} != {1, 3}:
+                raise KerasbioError(
+                    f"{pair.images[0]} has {opened.channels} channels and others {self.channels}: "
+                    "give each case the same"
+                )
+        if not self.labels.any():
+            raise KerasbioError(
+                f"{self.path} has no foreground in any mask: mark what is to be found"
+            )
+        if (count := len(set(self.subjects))) < FEWEST:
+            raise KerasbioError(
+                f"{self.path} holds {count} subject(s) ({', '.join(sorted(set(self.subjects)))}) "
+                f"and {FEWEST} are needed to train, choose and test: add some, or rename files so "
+                "that the name up to its last _ tells who it is of"
+            )
+        kinds = strata(self)[np.unique(self.subjects, return_index=True)[1]]
+        if len(np.unique(kinds)) > 1 and np.bincount(kinds).min() < FEWEST:
+            self.labels[:] = 1
+            self.notes.append(
+                f"subjects of {self.path} with and without foreground are too few of one kind to "
+                "share them out: they are split as they come."
+            )
+        for name, voxels in zip(self.mask_classes, self.counts.sum(axis=0), strict=True):
+            if not voxels:
+                self.notes.append(f"class {name!r} is in no mask of {self.path}.")
+        self._check_spacing(ranks[0])
+
+    def _check_spacing(self, rank: int) -> None:
+        known = [opened.spacing for opened in self._opened if opened.spacing is not None]
+        if self.spacing is not None:
+            if len(self.spacing) != rank or min(self.spacing) <= 0:
+                raise ValueError(
+                    f"spacing must be {rank} positive lengths in mm. Received: "
+                    f"spacing={self.spacing}"
+                )
+            if len(known) < len(self):
+                spaced = [opened.spacing is not None for opened in self._opened]
+                raise KerasbioError(
+                    f"{self.pairs[spaced.index(False)].images[0]} does not say how large its "
+                    "voxels are: leave the spacing out, or save it as NIfTI"
+                )
+        elif not known:
+            self.notes.append(
+                f"{self.path} does not say how large a voxel is: lengths are counted in voxels."
+            )
+        elif np.ptp(known, axis=0).max() > 0.01 * np.min(known):
+            low, high = np.min(known, axis=0), np.max(known, axis=0)
+            self.notes.append(
+                f"voxels of {self.path} are from {' x '.join(f'{s:.3g}' for s in low)} to "
+                f"{' x '.join(f'{s:.3g}' for s in high)} mm: a spacing would make them alike."
+            )
+
+
+def _read_pair(pair: Pair, verify: bool) -> tuple[Opened, np.ndarray]:
+    """Return what the headers say, and how many voxels of each class there are."""
+    files = [open_volume(file) for file in pair.images]
+    mask = open_volume(pair.mask)
+    for file in files:
+        for other, what in ((files[0], "channel"), (mask, "mask")):
+            _check_place(file, other, what)
+    values = mask.read_mask().values
+    if verify and len(mask.shape) > 2:
+        for file in files:
+            file.read()
+    counts = np.zeros(int(values.max()) + 1, np.int64)
+    for plane in values:
+        # Plane by plane: counting makes eight bytes of each voxel.
+        counts += np.bincount(plane.ravel(), minlength=len(counts))
+    channels = sum(file.channels for file in files)
+    return Opened(files[0].shape, channels, files[0].spacing), counts
+
+
+def _check_place(file: VolumeFile, other: VolumeFile, what: str) -> None:
+    """Raise unless two files of a case have the same voxels."""
+    if file.shape != other.shape:
+        sizes = [" x ".join(map(str, one.shape)) for one in (other, file)]
+        raise KerasbioError(
+            f"{other.path} has {sizes[0]} voxels and its image {file.path.name} {sizes[1]}: give "
+            f"the {what} of this image"
+        )
+    if file.affine is None and other.affine is None:
+        return
+    if file.affine is None or other.affine is None:
+        raise KerasbioError(
+            f"{other.path} and {file.path.name} are of two kinds, of which one does not say where "
+            "its voxels lie: save both as NIfTI"
+        )
+    # The corners lie furthest apart.
+    corners = np.stack(np.meshgrid(*[(0, side - 1) for side in file.shape]), axis=-1).reshape(-1, 3)
+    moved = (file.affine - other.affine) @ np.c_[corners, np.ones(len(corners))].T
+    apart = float(np.linalg.norm(moved[:3], axis=0).max())
+    if apart > APART * min(file.spacing or (1.0,)):
+        raise KerasbioError(
+            f"{other.path} lies up to {apart:.3g} mm beside its image {file.path.name}: give the "
+            f"{what} the affine of its image"
+        )
+
+
+def _read_channels(files: list[VolumeFile]) -> np.ndarray:
+    if len(files) == 1:
+        return files[0].read().values
+    return np.concatenate([file.read().values for file in files], axis=-1)

@@ -1,0 +1,221 @@
+"""Segmentation of files with an exported model: a mask on the grid of each file."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kerasbio.datasets.image_files import to_channels
+from kerasbio.datasets.resampling import resample_image, resample_mask
+from kerasbio.datasets.volume_files import (
+    check_mask_path,
+    mask_ending,
+    open_volume,
+    split_name,
+    write_mask_like,
+)
+from kerasbio.datasets.volumes import Volume
+from kerasbio.errors import KerasbioError
+from kerasbio.serving.predict import load_version
+from kerasbio.serving.versions import describe
+
+
+class ServedSegmenter(NamedTuple):
+    """An exported segmentation network, ready to answer.
+
+    Attributes:
+        path: Directory of the version.
+        prepare: Function that prepares a whole scan; None where `function` takes raw ones.
+        function: Function from windows, prepared where they must be, to logits.
+        rank: Spatial axes: 2 of images, 3 of volumes.
+        channels: Channels of the input.
+        classes: Names of the classes, background first.
+        spacing: Size in mm of the voxels that it was trained on; None where it does not matter.
+        window: Voxels along each axis that it sees at a time; None takes all at once.
+        multiple: What windows begin at a multiple of, which is what the network pools by.
+        loaded: What keeps the function alive.
+    """
+
+    path: Path
+    prepare: Callable[[np.ndarray], np.ndarray] | None
+    function: Callable[[np.ndarray], np.ndarray]
+    rank: int
+    channels: int
+    classes: tuple[str, ...]
+    spacing: tuple[float, ...] | None
+    window: tuple[int, ...] | None
+    multiple: int | None
+    loaded: Any
+
+
+def is_segmenter(path: Path) -> bool:
+    """Return whether an exported model segments images or volumes."""
+    return describe(path).get("task") == "segmentation"
+
+
+def open_segmenter(path: Path | str) -> ServedSegmenter:
+    """Load one version of an exported segmentation network.
+
+    Args:
+        path: Directory of the version. Its `kerasbio.json` says `classes`, background first,
+            `spacing` in mm or null, and `window` in voxels or null; and may say of what
+            `multiple` windows should begin.
+
+    Returns:
+        The network.
+
+    Raises:
+        KerasbioError: If it is no SavedModel, or no such network.
+    """
+    path = Path(path)
+    loaded, _ = load_version(path)
+    if not is_segmenter(path) or "logits" not in loaded.signatures:
+        raise KerasbioError(f"{path} does not segment: give the export of a segmentation")
+    # What is standardized is the whole scan, not each of its windows.
+    prepare = loaded.signatures.get("prepare")
+    function = loaded.signatures["logits" if prepare is None else "prepared_logits"]
+    inputs = function.structured_input_signature[1]
+    shapes = [spec.shape for spec in inputs.values()]
+    if len(shapes) != 1 or shapes[0].rank not in (4, 5) or shapes[0][-1] is None:
+        raise KerasbioError(f"{path} takes {', '.join(inputs)}, not one image: call it by its API")
+    found, rank = describe(path), shapes[0].rank - 2
+    classes = tuple(found.get("classes") or ())
+    spacing, window = (tuple(found.get(key) or ()) or None for key in ("spacing", "window"))
+    logits = next(iter(function.structured_outputs.values())).shape[-1]
+    fits = all(given is None or len(given) == rank for given in (spacing, window))
+    # One logit is that of a sigmoid.
+    if len(classes) < 2 or logits not in (None, 1 if len(classes) == 2 else None, len(classes)):
+        raise KerasbioError(
+            f"{path} says classes {classes} of {logits} logits: export it anew, with the "
+            "background first"
+        )
+    if not fits:
+        raise KerasbioError(
+            f"{path} says spacing {spacing} and window {window} of an input of {rank} axes: "
+            "export it anew"
+        )
+    return ServedSegmenter(
+        path,
+        None if prepare is None else _call(prepare),
+        _call(function),
+        rank,
+        int(shapes[0][-1]),
+        classes,
+        spacing,
+        window,
+        found.get("multiple"),
+        loaded,
+    )
+
+
+def _call(signature: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a signature of one input and one output as a function of arrays."""
+    import tensorflow as tf
+
+    (name,) = signature.structured_input_signature[1]
+
+    def function(images: np.ndarray) -> np.ndarray:
+        answer = signature(**{name: tf.constant(images, tf.float32)})
+        return next(iter(answer.values())).numpy()
+
+    return function
+
+
+def segment_files(
+    model: ServedSegmenter, files: Sequence[Path | str], folder: Path | str
+) -> Iterator[dict[str, Any]]:
+    """Segment files into a folder, as `NAME_mask.nii.gz`, `.png` or `.npy`.
+
+    Args:
+        model: From `open_segmenter`.
+        files: See `segment_file`.
+        folder: Where the masks go; it is made where there is none.
+
+    Yields:
+        The row of each file, once its mask is written.
+
+    Raises:
+        KerasbioError: As `segment_file`, and if two files have the same name.
+    """
+    folder = Path(folder)
+    names = [
+        Path(file).name if Path(file).is_dir() else split_name(Path(file))[0] for file in files
+    ]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise KerasbioError(
+                f"{files[names.index(name)]} and {files[place]} would both go to "
+                f"{folder / name}_mask: rename one"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, name in zip(files, names, strict=True):
+        ending = mask_ending(open_volume(file))
+        yield segment_file(model, file, folder / f"{name}_mask{ending}")
+
+
+def segment_file(model: ServedSegmenter, file: Path | str, output: Path | str) -> dict[str, Any]:
+    """Segment a file and write its mask on the file's own grid.
+
+    The file is brought to the voxels of the training where it says how large its own are,
+    segmented window by window, and its mask is brought back.
+
+    Args:
+        model: From `open_segmenter`.
+        file: NIfTI, the folder of a DICOM series, PNG, JPEG, TIFF or NumPy, of any size.
+        output: A new file; see `write_mask_like`.
+
+    Returns:
+        `file`, `output` and, for each class but the background, its volume as `"CLASS ml"`, or
+        `"CLASS voxels"` of an image or where the size of a voxel is not known.
+
+    Raises:
+        KerasbioError: If the file cannot be read or does not fit the network, or the mask cannot
+            be written; names the file.
+    """
+    opened = open_volume(file)
+    if len(opened.shape) != model.rank:
+        kinds = {2: "an image", 3: "a volume"}
+        raise KerasbioError(
+            f"{file} is {kinds[len(opened.shape)]} and {model.path} takes {kinds[model.rank]}"
+        )
+    if opened.channels != model.channels and {opened.channels, model.channels} != {1, 3}:
+        raise KerasbioError(
+            f"{file} has {opened.channels} channel(s) and {model.path} takes {model.channels}"
+        )
+    check_mask_path(Path(output), model.rank)
+    volume = opened.read()
+    mask = segment_volume(model, volume)
+    write_mask_like(mask, volume, output)
+    counts = np.bincount(mask.ravel(), minlength=len(model.classes))
+    row: dict[str, Any] = {"file": str(file), "output": str(output)}
+    for name, count in list(zip(model.classes, counts.tolist(), strict=True))[1:]:
+        if volume.voxel_volume is None:
+            row[f"{name} voxels"] = count
+        else:
+            row[f"{name} ml"] = count * volume.voxel_volume
+    return row
+
+
+def segment_volume(model: ServedSegmenter, volume: Volume) -> np.ndarray:
+    """Return the mask `(*spatial)` of a volume on its own grid.
+
+    Args:
+        model: From `open_segmenter`.
+        volume: From `read_volume`, of as many axes and channels as the model takes.
+    """
+    from kerasbio.inference.sliding_window import sliding_window
+
+    image = to_channels(volume.values, model.channels)
+    old, new = volume.spacing, model.spacing
+    if old is not None and new is not None:
+        image = resample_image(image, old, new)
+    if model.prepare is not None:
+        image = model.prepare(image[None])[0]
+    window = model.window or image.shape[:-1]
+    # An axis of few voxels may be pooled less than the others.
+    multiple = model.multiple if min(window) >= (model.multiple or 1) else 1
+    mask = sliding_window(model.function, image, window, multiple=multiple)
+    if old is not None and new is not None:
+        mask = resample_mask(mask, new, old, volume.values.shape[:-1])
+    return mask

@@ -1,0 +1,362 @@
+"""The scans, networks and predictions of every recipe that segments."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from kerasbio.errors import KerasbioError
+from kerasbio.recipes.options import Finite
+from kerasbio.recipes.results import SIMULATED
+from kerasbio.training.options import RunOptions
+
+NETWORKS = ("unet", "unet-3d", "attention-unet")
+TITLES = {"unet": "U-Net", "unet-3d": "3D U-Net", "attention-unet": "Attention U-Net"}
+PUBLISHED = {
+    "unet": "31,030,658 as published, from 1 channel to 2 classes",
+    "unet-3d": "19,069,955 as published, without batch normalization",
+    "attention-unet": "6,214,151 as published, from 1 channel to 4 classes",
+}
+#: Hounsfield units of the simulated scans that become -1 and 1: soft tissue.
+SOFT_TISSUE = (-100.0, 150.0)
+#: Most voxels along an axis of a patch of images and of volumes.
+LARGEST_PATCH = {2: 128, 3: 64}
+#: Training cases that baselines are fitted to, and voxels per case that calibration is drawn from.
+FITTED, CALIBRATED = 120, 200
+
+
+class Patch(click.ParamType):
+    """Voxels along each axis, such as 96x96 or 32x64x64."""
+
+    name = "patch"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[int]:
+        if isinstance(value, list):
+            return value
+        try:
+            sizes = [int(size) for size in str(value).lower().split("x")]
+        except ValueError:
+            sizes = []
+        if len(sizes) not in (2, 3) or min(sizes) < 1:
+            self.fail(f"{value!r} is not of the form 96x96 or 32x64x64.", param, ctx)
+        return sizes
+
+
+def scan_options(network: str, dimensions: str, width: int) -> Callable[..., Any]:
+    """Return the options of a recipe that segments, with its own defaults."""
+    choices = (
+        click.option(
+            "--network",
+            default=network,
+            show_default=True,
+            type=click.Choice(NETWORKS),
+            help="Architecture, of images or volumes as the data are.",
+        ),
+        click.option(
+            "--width",
+            default=width,
+            show_default=True,
+            type=click.IntRange(2, 256),
+            help="Maps of the finest level; each coarser one has twice as many.",
+        ),
+        click.option(
+            "--levels",
+            default=4,
+            show_default=True,
+            type=click.IntRange(2, 7),
+            help="Most levels; fewer where the patch is small.",
+        ),
+        click.option(
+            "--dimensions",
+            default=dimensions,
+            show_default=True,
+            type=click.Choice(["2", "3"]),
+            help="Of the synthetic scans: slices or volumes.",
+        ),
+        click.option(
+            "--difficulty",
+            default=1.0,
+            show_default=True,
+            type=Finite(0.1, 10),
+            help="Of the synthetic scans: higher has more noise.",
+        ),
+        click.option(
+            "--patch",
+            type=Patch(),
+            metavar="SIZE",
+            help="Voxels that the network trains on, such as 96x96 or 32x64x64. "
+            "Default: the whole scan, where it is not too large.",
+        ),
+        click.option(
+            "--window",
+            type=float,
+            nargs=2,
+            metavar="LOW HIGH",
+            help="Intensities that become -1 and 1, such as -160 240 HU. "
+            "Default: -100 150 for synthetic scans; your own are standardized one by one.",
+        ),
+        click.option(
+            "--spacing",
+            type=Finite(0.01, 100),
+            multiple=True,
+            metavar="MM",
+            help="Voxels that your scans are brought to, once per axis: slices first. "
+            "Default: as they are.",
+        ),
+    )
+
+    def decorate(recipe: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(choices):
+            recipe = option(recipe)
+        return recipe
+
+    return decorate
+
+
+class Scans(NamedTuple):
+    """The raw scans of a run, and how the network is to see them.
+
+    Attributes:
+        cases: Raw scans with masks.
+        rank: Spatial axes.
+        spacing: Size of a voxel in mm per axis; None where cases differ or do not tell.
+        patch: Voxels that the network trains on.
+        padding: Whether a scan may be smaller than the patch.
+        window: Intensities that become -1 and 1; None standardizes.
+        notes: What the user should know.
+    """
+
+    cases: Any
+    rank: int
+    spacing: tuple[float, ...] | None
+    patch: tuple[int, ...]
+    padding: bool
+    window: tuple[float, float] | None
+    notes: list[str]
+
+
+def load_scans(options: RunOptions, target: str, **own: Any) -> Scans:
+    """Return the scans of a run.
+
+    Args:
+        options: The options, with `samples` where there are no data of the user.
+        target: What simulated scans are to be segmented into: `"organs"` or `"lesions"`.
+        **own: The values of `scan_options`.
+
+    Raises:
+        KerasbioError: If the user's data are not as expected, or the options do not fit them.
+    """
+    from kerasbio.datasets.abdominal_ct import AbdominalCT
+    from kerasbio.datasets.cases import limit
+    from kerasbio.datasets.segmentation_folder import SegmentationFolder
+
+    window = tuple(own["window"]) if own["window"] else None
+    if window and not window[0] < window[1]:
+        raise KerasbioError(f"--window {window[0]:g} {window[1]:g}: the first must be the lower")
+    if options.data:
+        folder = SegmentationFolder(options.data, spacing=own["spacing"] or None)
+        cases, notes = limit(folder, options.samples, options.seed), list(folder.notes)
+        shapes, spacings = _sizes(cases)
+    else:
+        flat = own["dimensions"] == "2" and own["network"] != "unet-3d"
+        shape, step = SIZES[target, 2 if flat else 3]
+        cases = AbdominalCT(
+            options.samples or 1, shape=shape, spacing=step, target=target, radius=RADIUS,
+            difficulty=own["difficulty"], seed=options.seed,
+        )  # fmt: skip
+        notes, window = [SIMULATED], window or SOFT_TISSUE
+        shapes, spacings = [shape], {step}
+    rank = len(shapes[0])
+    if own["network"] == "unet-3d" and rank == 2:
+        raise KerasbioError(f"{options.data} holds images and unet-3d takes volumes: use unet")
+    patch, padding = _patch(own["patch"], shapes, rank)
+    spacing = next(iter(spacings)) if len(spacings) == 1 else None
+    return Scans(cases, rank, spacing, patch, padding, window, notes)
+
+
+#: Radius of simulated lesions in mm: what is less than 1 cm across, radiologists call too small to
+#: characterize.
+RADIUS = (5.0, 25.0)
+#: Voxels and their size in mm of simulated scans, by target and rank.
+SIZES = {
+    ("lesions", 2): ((96, 120), (3.0, 3.0)),
+    ("lesions", 3): ((32, 72, 90), (5.0, 4.0, 4.0)),
+    ("organs", 2): ((96, 120), (3.0, 3.0)),
+    ("organs", 3): ((24, 64, 80), (8.0, 5.0, 5.0)),
+}
+
+
+def _sizes(cases: Any) -> tuple[list[tuple[int, ...]], set[tuple[float, ...]]]:
+    shapes, spacings = [], set()
+    for i in range(len(cases)):
+        case = cases[i]
+        shapes.append(case["mask"].shape)
+        spacings.add(tuple(round(float(step), 4) for step in case["spacing"]))
+    return shapes, spacings
+
+
+def _patch(
+    asked: list[int] | None, shapes: Sequence[tuple[int, ...]], rank: int
+) -> tuple[tuple[int, ...], bool]:
+    """Return the patch, and whether a smaller scan is filled up: not to one that was asked for."""
+    if asked and len(asked) != rank:
+        raise KerasbioError(
+            f"--patch {'x'.join(map(str, asked))} has {len(asked)} axes and the scans {rank}"
+        )
+    if asked:
+        return tuple(asked), False
+    middle = [sorted(sizes)[len(shapes) // 2] for sizes in zip(*shapes, strict=True)]
+    largest = LARGEST_PATCH[rank] if len(shapes) > 1 else max(middle)
+    return tuple(min(size, largest) for size in middle), True
+
+
+def build_network(kind: str, scans: Scans, num_classes: int, **own: Any) -> Any:
+    """Return the network for some scans, reduced from the published one, for scans of any size.
+
+    Args:
+        kind: One of `NETWORKS`.
+        scans: What it is to segment.
+        num_classes: Number of values of the mask.
+        **own: `width`, `levels`, and `batch_norm`, None for as published.
+    """
+    from kerasbio.models import unet
+
+    pools = unet.plan_pooling(scans.patch, scans.spacing or (1.0,) * scans.rank, own["levels"] - 1)
+    if not pools:
+        raise KerasbioError(
+            f"a patch of {'x'.join(map(str, scans.patch))} voxels is too small for a U-Net: "
+            "give a larger --patch"
+        )
+    filters = [own["width"] * 2**level for level in range(len(pools) + 1)]
+    shape = (*(None,) * scans.rank, scans.cases[0]["image"].shape[-1])
+    settings: dict[str, Any] = {"filters": filters, "pool_sizes": pools}
+    if own["batch_norm"] is not None:
+        settings["batch_norm"] = own["batch_norm"]
+    if kind == "attention-unet":
+        return unet.build_attention_unet(shape, num_classes, **settings)
+    if kind == "unet":
+        # In a small network there is nothing to spare.
+        return unet.build_unet(shape, num_classes, padding="same", dropout=0.0, **settings)
+    return unet.build_unet_3d(shape, num_classes, padding="same", **settings)
+
+
+class Predictions(NamedTuple):
+    """What a network says of held-out scans.
+
+    Attributes:
+        masks: `(*spatial)` uint8 each.
+        maps: Probability of one class, `(*spatial)` float16 each; empty where none was asked for.
+        sureness: `(voxels, classes)` probabilities of voxels near an outline.
+        labels: `(voxels,)` their true classes.
+    """
+
+    masks: list[Any]
+    maps: list[Any]
+    sureness: Any
+    labels: Any
+
+
+def predict_scans(model: Any, cases: Any, patch: Sequence[int], kept: int | None) -> Predictions:
+    """Segment scans window by window.
+
+    Args:
+        model: The network.
+        cases: Prepared scans with masks.
+        patch: Size of the window.
+        kept: The class whose probabilities are kept.
+    """
+    import numpy as np
+    from scipy.ndimage import grey_dilation, grey_erosion
+
+    from kerasbio.inference.sliding_window import sliding_window
+
+    found = Predictions([], [], [], [])
+    for i in range(len(cases)):
+        case = cases[i]
+        probabilities = sliding_window(model, case["image"], patch, probabilities=True)
+        mask = probabilities.argmax(axis=-1).astype(np.uint8)
+        found.masks.append(mask)
+        if kept is not None:
+            found.maps.append(probabilities[..., kept].astype(np.float16))
+        near = np.zeros(mask.shape, bool)
+        for one in (mask, case["mask"].astype(np.uint8)):
+            near |= grey_dilation(one, (5,) * one.ndim) != grey_erosion(one, (5,) * one.ndim)
+        places = np.random.default_rng(i).permutation(np.flatnonzero(near))[:CALIBRATED]
+        found.sureness.append(probabilities.reshape(-1, probabilities.shape[-1])[places])
+        found.labels.append(case["mask"].ravel()[places])
+    return found._replace(
+        sureness=np.concatenate(found.sureness), labels=np.concatenate(found.labels)
+    )
+
+
+def fit_baselines(training: Any, num_classes: int, seed: int) -> dict[str, Any]:
+    """Return the segmenters that one would try first, fitted to some training cases.
+
+    Args:
+        training: Prepared training cases.
+        num_classes: Number of values of the mask.
+        seed: Seed of the choice.
+    """
+    import numpy as np
+
+    from kerasbio.segmentation_baselines import fit_thresholds, fit_voxel_classifier
+
+    chosen = np.random.default_rng(seed).permutation(len(training))[:FITTED]
+    seen = [training[int(i)] for i in chosen]
+    images, masks = [case["image"] for case in seen], [case["mask"] for case in seen]
+    return {
+        "thresholds": fit_thresholds(images, masks, num_classes, seed),
+        "voxel_classifier": fit_voxel_classifier(images, masks, num_classes, seed),
+    }
+
+
+def apply_baseline(baseline: Any, cases: Any, kept: int | None) -> tuple[list[Any], list[Any]]:
+    """Return a baseline's masks of some cases, and its maps of one class, as `predict_scans`."""
+    import numpy as np
+
+    masks, maps = [], []
+    for image in Column(cases, "image"):
+        probabilities = baseline.predict_proba(image)
+        masks.append(baseline.decide(probabilities).astype(np.uint8))
+        if kept is not None:
+            maps.append(probabilities[..., kept].astype(np.float16))
+    return masks, maps
+
+
+class Column(Sequence):
+    """One entry of every case, made when it is asked for.
+
+    Args:
+        cases: The cases.
+        name: Name of the entry.
+    """
+
+    def __init__(self, cases: Any, name: str):
+        self.cases, self.name = cases, name
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __getitem__(self, index: Any) -> Any:
+        if index >= len(self):
+            raise IndexError(index)
+        return self.cases[int(index)][self.name]
+
+
+def describe_cases(cases: Any, has_lesions: bool) -> list[str]:
+    """Return what there is to find in held-out cases, where the generator knows it."""
+    import numpy as np
+
+    if not has_lesions or "cnr" not in cases[0]:
+        return []
+    found = np.array([cases[i]["cnr"] for i in range(len(cases))])
+    with_lesions = found[found > 0]
+    if not len(with_lesions):
+        return ["No held-out case has a lesion."]
+    return [
+        f"Lesions in {len(with_lesions)} of {len(found)} held-out cases, contrast-to-noise "
+        f"{with_lesions.min():.1f} to {with_lesions.max():.1f}, median "
+        f"{np.median(with_lesions):.1f}."
+    ]

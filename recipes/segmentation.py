@@ -1,0 +1,158 @@
+"""What the recipes that segment scans do, from data to report."""
+
+from typing import Any, NamedTuple
+
+import click
+
+from kerasbio.recipes import scans as common
+from kerasbio.training.options import RunOptions
+
+
+class Task(NamedTuple):
+    """What tells one recipe that segments from another.
+
+    Attributes:
+        recipe: Its name.
+        target: What simulated scans are segmented into.
+        has_lesions: Whether the last class of the masks is one of lesions, each to be found.
+        foreground: Share of the patches that lie about what is to be segmented.
+        described: What the simulated data are, in a few words.
+    """
+
+    recipe: str
+    target: str
+    has_lesions: bool
+    foreground: float
+    described: str
+
+
+def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
+    """Train a network to segment scans, score it, export it, report on it.
+
+    Args:
+        options: The options with all defaults.
+        task: What is segmented.
+        **own: The values of `scan_options`.
+    """
+    import numpy as np
+
+    from kerasbio.datasets.augmentation import Augmentation, chain
+    from kerasbio.datasets.cases import Mapped, fingerprint, split, to_dataset
+    from kerasbio.datasets.patches import PatchSampler
+    from kerasbio.layers.prepare_scans import PrepareScans, prepare_scan
+    from kerasbio.losses import DiceCrossentropy
+    from kerasbio.metrics.dice_score import DiceScore
+    from kerasbio.optimizers import make_optimizer
+    from kerasbio.recipes.results import finish_segmentation
+    from kerasbio.report.attention import attention_sections
+    from kerasbio.report.segmentation import HeldOut
+    from kerasbio.training.fit import fit, seed_everything
+    from kerasbio.training.run import open_run
+    from kerasbio.training.segmentation import compare_segmenters
+
+    seed_everything(options.seed)
+    network = own["network"]
+
+    # Data: raw scans, prepared here once as the exported model will prepare them.
+    scans = common.load_scans(options, task.target, **own)
+    cases = Mapped(scans.cases, lambda image: prepare_scan(image, scans.window))
+    training, validation, test = split(cases, (0.6, 0.15, 0.25), options.seed)
+    people = [len(np.unique(part.subjects)) for part in (training, validation, test)]
+    classes = cases.mask_classes
+    data = (
+        f"{options.data or task.described}, to segment into {', '.join(classes[1:])}: "
+        f"{people[0]:,} subjects to train, {people[1]:,} to choose the epoch, {people[2]:,} to test"
+    )
+
+    with open_run(task.recipe, options, network, fingerprint(cases)) as run:
+        click.echo(f"run: {run.path}")
+        click.echo(f"data: {data}")
+        notes = [*scans.notes, *common.describe_cases(test, task.has_lesions)]
+        for note in notes[len(scans.notes) :]:
+            click.echo(note)
+
+        def build() -> Any:
+            return common.build_network(
+                network, scans, len(classes), batch_norm=options.batch_norm, **own
+            )
+
+        model = build()
+        untrained = model.get_weights()
+        model.compile(
+            make_optimizer(options.optimizer, options.learning_rate),
+            DiceCrossentropy(batch=True, include_background=False),
+            metrics=[DiceScore(len(classes))],
+        )
+        filling = -1.0 if scans.window else 0.0
+        patches = PatchSampler(scans.patch, task.foreground, filling if scans.padding else None)
+        # Organs have sides and hang down: no flips, and small turns.
+        augment = Augmentation(
+            spacing=scans.spacing, rotation=10.0, scale=0.1, elastic=2.0, gamma=0.0,
+            contrast=0.1, brightness=0.02, low_resolution=0.0, noise=0.0,
+            window=(-1.0, 1.0) if scans.window else None,
+        )  # fmt: skip
+
+        def feed(epoch: Any, skip: int) -> Any:
+            return to_dataset(
+                training, options.batch_size, options.seed, epoch, skip,
+                augment=chain(patches, augment), target="mask",
+            )  # fmt: skip
+
+        notes += fit(
+            run,
+            model,
+            feed,
+            steps_per_epoch=-(-len(training) // options.batch_size),
+            validation_data=to_dataset(
+                validation, options.batch_size, augment=patches, target="mask"
+            ),
+            monitor=("val_dice", "max"),
+        )
+
+        # Evaluate on subjects that nothing has seen, beside what one would try first.
+        click.echo("scoring beside thresholds and a voxel classifier")
+        lesion = classes[-1] if task.has_lesions else None
+        kept = len(classes) - 1 if lesion else None
+        found = common.predict_scans(model, test, scans.patch, kept)
+        predictions, maps = {"network": found.masks}, {"network": found.maps}
+        for name, baseline in common.fit_baselines(training, len(classes), options.seed).items():
+            predictions[name], maps[name] = common.apply_baseline(baseline, test, kept)
+        truths = common.Column(test, "mask")
+        spacings = [case_spacing for case_spacing in common.Column(test, "spacing")]
+        comparison = compare_segmenters(
+            truths, predictions, subjects=test.subjects, classes=classes, spacings=spacings,
+            lesion=lesion, confidences=maps if lesion else None,
+            monitor=f"dice_{lesion}" if lesion else "dice", seed=options.seed,
+        )  # fmt: skip
+
+        images = common.Column(test, "image")
+        names = {
+            "network": common.TITLES[network],
+            "thresholds": "thresholds",
+            "voxel_classifier": "voxel classifier",
+        }
+        finish_segmentation(
+            run,
+            model,
+            comparison,
+            prepare=PrepareScans(scans.window),
+            scans=scans,
+            held=HeldOut(images, truths, found.masks, spacings, found.sureness, found.labels),
+            raw=scans.cases[int(test.indices[0])]["image"][None],
+            sections=attention_sections(model, untrained, images, truths, kept or 1)
+            if network == "attention-unet"
+            else [],
+            names=names,
+            summary=[
+                ("Network", f"{names['network']}, patches of {' x '.join(map(str, scans.patch))}"),
+                (
+                    "Parameters",
+                    f"{model.count_params():,}, reduced from the published network "
+                    f"({common.PUBLISHED[network]})",
+                ),
+                ("Data", data),
+            ],
+            data=data,
+            notes=notes,
+        )
+        click.echo(f"run: {run.path}")

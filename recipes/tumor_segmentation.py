@@ -1,0 +1,35 @@
+"""Segment a liver and find its lesions on CT with a U-Net."""
+
+import click
+
+from kerasbio.recipes.options import training_options
+from kerasbio.recipes.scans import scan_options
+from kerasbio.recipes.segmentation import Task, train_segmenter
+from kerasbio.training.options import RunOptions
+
+TASK = Task(
+    "tumor-segmentation",
+    target="lesions",
+    has_lesions=True,
+    foreground=1 / 3,
+    described="simulated CT of the liver",
+)
+
+
+@click.command(TASK.recipe)
+@training_options
+@scan_options(network="unet", dimensions="2", width=16)
+def tumor_segmentation(options: RunOptions, **own) -> None:
+    """Train a U-Net to outline lesions and to find them.
+
+    By default on the liver and its lesions on simulated CT, one slice of each subject; with --data
+    FOLDER on your own scans: images/ and masks/ with files of the same names (NIfTI, DICOM series,
+    PNG, TIFF, NumPy), or nnU-Net's imagesTr/ and labelsTr/. The last class of the masks is that
+    of the lesions.
+    """
+    options = options.with_defaults(
+        epochs=16, batch_size=8, optimizer="adam", schedule="cosine",
+        learning_rate=3.0, warmup_epochs=1.0,
+        samples=None if options.data else 1_200,
+    ).for_dry_run()  # fmt: skip
+    train_segmenter(options, TASK, **own)

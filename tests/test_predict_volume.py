@@ -1,0 +1,173 @@
+"""An exported network segments files, each on its own grid."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from kerasbio.errors import KerasbioError
+from kerasbio.serving.predict_volume import (
+    is_segmenter,
+    open_segmenter,
+    segment_file,
+    segment_files,
+)
+from kerasbio.serving.versions import DESCRIPTION
+from tests.test_dicom_files import write_series
+
+
+def write_model(path, rank=3, channels=1, classes=("background", "fat", "bone"), **said):
+    """Export a network that knows fat from 50 to 200 and bone above, of the mean of channels."""
+
+    class Threshold(tf.Module):
+        @tf.function
+        def logits(self, image):
+            value = tf.reduce_mean(image, axis=-1)
+            return {"logits": tf.stack([value * 0, value - 50, 3 * value - 450], axis=-1)}
+
+        @tf.function
+        def default(self, image):
+            return {"probabilities": tf.nn.softmax(self.logits(image)["logits"])}
+
+    module = Threshold()
+    spec = tf.TensorSpec((None,) * (rank + 1) + (channels,), tf.float32, name="image")
+    tf.saved_model.save(
+        module,
+        str(path),
+        signatures={
+            "serving_default": module.default.get_concrete_function(spec),
+            "logits": module.logits.get_concrete_function(spec),
+        },
+    )
+    said = {
+        "task": "segmentation",
+        "classes": list(classes),
+        "spacing": None,
+        "window": None,
+    } | said
+    (path / DESCRIPTION).parent.mkdir(exist_ok=True)
+    (path / DESCRIPTION).write_text(json.dumps(said))
+    return path
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    deep = write_model(folder / "deep", spacing=[1.5, 1.5, 1.5], window=[16, 16, 16])
+    flat = write_model(folder / "flat", rank=2, spacing=None, window=[16, 16])
+    return {"deep": open_segmenter(deep), "flat": open_segmenter(flat)}
+
+
+def ball(shape, sizes, radius):
+    """Return 300 within a ball around the centre, and 100 in a shell around it."""
+    axes = [(np.arange(n) - (n - 1) / 2) * size for n, size in zip(shape, sizes, strict=True)]
+    distance = np.sqrt(sum(a**2 for a in np.meshgrid(*axes, indexing="ij")))
+    return np.select([distance < radius, distance < 1.5 * radius], [300, 100], 0).astype(np.int16)
+
+
+def refused(call, *words):
+    with pytest.raises(KerasbioError) as error:
+        call()
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_volume_is_segmented_on_its_own_grid(models, tmp_path):
+    sizes, shape = (0.9, 0.9, 3.0), (50, 46, 14)
+    affine = np.array([[0, -0.9, 0, 7], [0.9, 0, 0, -5], [0, 0, -3, 40], [0, 0, 0, 1]])
+    values = ball(shape, sizes, 12)
+    nib.save(nib.Nifti1Image(values, affine), tmp_path / "x.nii.gz")
+    row = segment_file(models["deep"], tmp_path / "x.nii.gz", tmp_path / "m.nii.gz")
+    assert list(row) == ["file", "output", "fat ml", "bone ml"]
+    assert row["file"].endswith("x.nii.gz") and row["output"].endswith("m.nii.gz")
+    written = nib.load(tmp_path / "m.nii.gz")
+    np.testing.assert_array_equal(written.affine, nib.load(tmp_path / "x.nii.gz").affine)
+    mask = np.asarray(written.dataobj)
+    assert mask.shape == shape and mask.dtype == np.uint8
+    expected = np.select([values == 300, values == 100], [2, 1])
+    for label in (1, 2):
+        overlap = 2 * np.sum((mask == label) & (expected == label))
+        assert overlap / np.sum((mask == label) * 1 + (expected == label)) > 0.88
+        found = row[("", "fat ml", "bone ml")[label]]
+        assert found == pytest.approx(np.sum(mask == label) * 0.9 * 0.9 * 3 / 1000)
+    # Linear interpolation at the edge moves the threshold of 200 between 100 and 300 nowhere.
+    assert row["bone ml"] == pytest.approx(4 / 3 * np.pi * 12**3 / 1000, rel=0.08)
+
+
+def test_without_a_spacing_voxels_are_taken_as_they_are(tmp_path):
+    model = open_segmenter(write_model(tmp_path / "model"))
+    values = np.random.default_rng(0).integers(-100, 500, (5, 6, 7)).astype(np.int16)
+    np.save(tmp_path / "x.npy", values)
+    row = segment_file(model, tmp_path / "x.npy", tmp_path / "m.npy")
+    expected = np.digitize(values, [50.5, 200.5])
+    np.testing.assert_array_equal(np.load(tmp_path / "m.npy"), expected)
+    assert row["fat voxels"] == np.sum(expected == 1) and row["bone voxels"] == np.sum(
+        expected == 2
+    )
+
+
+def test_files_of_several_kinds_into_a_folder(models, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 3000, (6, 4, 5), np.uint16)
+    series = write_series(tmp_path / "series", pixels)
+    nib.save(nib.Nifti1Image(ball((9, 8, 7), (1, 1, 1), 2), np.eye(4)), tmp_path / "y.nii")
+    rows = list(segment_files(models["deep"], [series, tmp_path / "y.nii"], tmp_path / "out"))
+    names = [row["output"].rsplit("/", 1)[1] for row in rows]
+    assert names == ["series_mask.nii.gz", "y_mask.nii.gz"]
+    assert nib.load(rows[0]["output"]).shape == (5, 4, 6)
+    nib.save(nib.Nifti1Image(np.zeros((2, 2, 2), np.int16), np.eye(4)), tmp_path / "y.nii.gz")
+    twice = [tmp_path / "y.nii", tmp_path / "y.nii.gz"]
+    refused(
+        lambda: list(segment_files(models["deep"], twice, tmp_path)),
+        "y.nii and",
+        "y.nii.gz would both go to",
+        "y_mask: rename one",
+    )
+
+
+def test_pictures(models, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 37), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    Image.fromarray(np.stack([pixels] * 3, -1)).save(tmp_path / "y.png")
+    Image.fromarray(np.stack([pixels, pixels[::-1], pixels], -1)).save(tmp_path / "z.png")
+    files = [tmp_path / f"{name}.png" for name in "xyz"]
+    rows = list(segment_files(models["flat"], files, tmp_path / "out"))
+    with Image.open(tmp_path / "out" / "x_mask.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), np.digitize(pixels, [51, 201]))
+    assert rows[0]["fat voxels"] == rows[1]["fat voxels"] != rows[2]["fat voxels"]
+
+
+def test_files_that_do_not_fit(models, tmp_path):
+    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3), np.int16), np.eye(4)), tmp_path / "x.nii")
+    Image.fromarray(np.zeros((5, 6), np.uint8)).save(tmp_path / "x.png")
+    out = tmp_path / "m.nii"
+    refused(lambda: segment_file(models["deep"], tmp_path / "x.png", out), "is an image and")
+    refused(lambda: segment_file(models["flat"], tmp_path / "x.nii", out), "is a volume and")
+    refused(lambda: segment_file(models["deep"], tmp_path / "none.nii", out), "does not exist")
+    np.save(tmp_path / "two.npy", np.zeros((5, 6, 7, 2)))
+    refused(
+        lambda: segment_file(models["deep"], tmp_path / "two.npy", out),
+        "has 2 channel(s)", "takes 1",
+    )  # fmt: skip
+    refused(lambda: segment_file(models["deep"], tmp_path / "x.nii", tmp_path / "x.nii"), "exists")
+    refused(
+        lambda: segment_file(models["deep"], tmp_path / "x.nii", tmp_path / "y.png"),
+        "cannot hold a mask",
+    )
+    assert not out.exists()
+
+
+def test_models_that_do_not_segment(tmp_path):
+    path = write_model(tmp_path / "a", task="classification")
+    assert not is_segmenter(path)
+    refused(lambda: open_segmenter(path), "does not segment")
+    refused(lambda: open_segmenter(tmp_path), "is no SavedModel")
+    path = write_model(tmp_path / "b", spacing=[1, 1])
+    assert is_segmenter(path)
+    refused(lambda: open_segmenter(path), "spacing (1, 1) and window None of an input of 3 axes")
+    for name, classes in (("c", ()), ("d", ("background", "fat"))):
+        path = write_model(tmp_path / name, classes=classes)
+        refused(lambda path=path: open_segmenter(path), "of 3 logits: export it anew")
