@@ -7,8 +7,8 @@ import numpy as np
 
 from harness import OURS, compare
 
-STEPS = 5
-SIDE, SPACING = 160, (2.0, 0.8, 0.8)
+STEPS = 2
+SIDE, SPACING = 128, (2.0, 0.8, 0.8)
 
 
 def masks() -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -76,7 +77,7 @@ def _show(rows: Iterator[dict[str, Any]], form: str) -> None:
         print_table(list(found[0]), [[_cell(value) for value in row.values()] for row in found])
         return
     write = _write_json if form == "json" else _write_csv
-    write(rows, click.get_text_stream("stdout"))
+    write(rows, sys.stdout)
 
 
 def _segment(path: Path, inputs: tuple[Path, ...], output: Path | None) -> Iterator[dict[str, Any]]:

@@ -17,8 +17,8 @@ SMALLEST = (0, 8, 32)
 CELLS = 128
 #: Widths in voxels of the filters of the voxel classifier.
 SCALES = (1.0, 2.0, 4.0)
-#: Most voxels that it is fitted to, and most cases that settings are chosen on.
-VOXELS, CHOSEN_ON = 40_000, 40
+#: Most voxels that it is fitted to; most cases, and voxels of them, that settings are chosen on.
+VOXELS, CHOSEN_ON, CHOSEN_VOXELS = 40_000, 40, 600_000
 
 
 class VoxelSegmenter:
@@ -69,7 +69,8 @@ def fit_thresholds(
     Returns:
         The fitted segmenter.
     """
-    chosen = _choose(len(images), seed)
+    order = np.random.default_rng(seed).permutation(len(images))
+    chosen = order[: _affordable(masks, order)]
     images, masks = [images[i] for i in chosen], [masks[i] for i in chosen]
     return max(
         (
@@ -102,7 +103,7 @@ def fit_voxel_classifier(
 
     random = np.random.default_rng(seed)
     order = random.permutation(len(images))
-    held = order[: max(1, min(CHOSEN_ON, len(order) // 4))]
+    held = order[: max(1, min(_affordable(masks, order), len(order) // 4))]
     fit = order[len(held) :] if len(order) > len(held) else order
     columns, targets = [], []
     share = max(1, VOXELS // (num_classes * len(fit)))
@@ -113,7 +114,9 @@ def fit_voxel_classifier(
         taken = np.concatenate([random.permutation(place)[:share] for place in places])
         columns.append(features[taken])
         targets.append(labels[taken])
-    model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=31, random_state=seed)
+    model = HistGradientBoostingClassifier(
+        learning_rate=0.2, max_iter=25, max_leaf_nodes=31, random_state=seed
+    )
     target = np.concatenate(targets)
     # More threads than free cores wait for one another: ten times slower was measured.
     with threadpool_limits(1, user_api="openmp"):
@@ -189,8 +192,10 @@ def _histogram(
     return VoxelSegmenter(lambda image: table[cells(smooth(image))], priors)
 
 
-def _choose(count: int, seed: int) -> np.ndarray:
-    return np.sort(np.random.default_rng(seed).permutation(count)[:CHOSEN_ON])
+def _affordable(masks: Sequence[np.ndarray], order: np.ndarray) -> int:
+    """Return how many cases, in this order, settings are chosen on: at least two."""
+    total = np.cumsum([masks[i].size for i in order[:CHOSEN_ON]])
+    return max(2, int(np.searchsorted(total, CHOSEN_VOXELS, side="right")))
 
 
 def _tune(

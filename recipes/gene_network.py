@@ -53,7 +53,8 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
     from kerasbio.losses import CategoricalCrossentropy
     from kerasbio.models.graph import build_gcn
     from kerasbio.optimizers import make_optimizer
-    from kerasbio.recipes.results import SIMULATED, finish_node_classification
+    from kerasbio.recipes.graphs import finish_node_classification
+    from kerasbio.recipes.results import SIMULATED
     from kerasbio.training.evaluation import compare_classifiers
     from kerasbio.training.fit import fit, seed_everything
     from kerasbio.training.run import open_run

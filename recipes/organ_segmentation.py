@@ -27,8 +27,8 @@ def organ_segmentation(options: RunOptions, **own) -> None:
     nnU-Net's imagesTr/ and labelsTr/.
     """
     options = options.with_defaults(
-        epochs=10, batch_size=1, optimizer="adam", schedule="cosine",
-        learning_rate=2.0, warmup_epochs=1.0,
+        epochs=9, batch_size=1, optimizer="adam", schedule="cosine",
+        learning_rate=6.0, warmup_epochs=1.0,
         samples=None if options.data else 120,
     ).for_dry_run()  # fmt: skip
     train_segmenter(options, TASK, **own)

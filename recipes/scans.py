@@ -21,8 +21,6 @@ PUBLISHED = {
 SOFT_TISSUE = (-100.0, 150.0)
 #: Most voxels along an axis of a patch of images and of volumes.
 LARGEST_PATCH = {2: 128, 3: 64}
-#: Training cases that baselines are fitted to, and voxels per case that calibration is drawn from.
-FITTED, CALIBRATED = 120, 200
 
 
 class Patch(click.ParamType):
@@ -229,6 +227,8 @@ def build_network(kind: str, scans: Scans, num_classes: int, **own: Any) -> Any:
             f"a patch of {'x'.join(map(str, scans.patch))} voxels is too small for a U-Net: "
             "give a larger --patch"
         )
+    if kind == "unet-3d" and own["width"] % 2:
+        raise KerasbioError(f"--width {own['width']}: unet-3d needs an even one")
     filters = [own["width"] * 2**level for level in range(len(pools) + 1)]
     shape = (*(None,) * scans.rank, scans.cases[0]["image"].shape[-1])
     settings: dict[str, Any] = {"filters": filters, "pool_sizes": pools}
@@ -240,123 +240,3 @@ def build_network(kind: str, scans: Scans, num_classes: int, **own: Any) -> Any:
         # In a small network there is nothing to spare.
         return unet.build_unet(shape, num_classes, padding="same", dropout=0.0, **settings)
     return unet.build_unet_3d(shape, num_classes, padding="same", **settings)
-
-
-class Predictions(NamedTuple):
-    """What a network says of held-out scans.
-
-    Attributes:
-        masks: `(*spatial)` uint8 each.
-        maps: Probability of one class, `(*spatial)` float16 each; empty where none was asked for.
-        sureness: `(voxels, classes)` probabilities of voxels near an outline.
-        labels: `(voxels,)` their true classes.
-    """
-
-    masks: list[Any]
-    maps: list[Any]
-    sureness: Any
-    labels: Any
-
-
-def predict_scans(model: Any, cases: Any, patch: Sequence[int], kept: int | None) -> Predictions:
-    """Segment scans window by window.
-
-    Args:
-        model: The network.
-        cases: Prepared scans with masks.
-        patch: Size of the window.
-        kept: The class whose probabilities are kept.
-    """
-    import numpy as np
-    from scipy.ndimage import grey_dilation, grey_erosion
-
-    from kerasbio.inference.sliding_window import sliding_window
-
-    found = Predictions([], [], [], [])
-    for i in range(len(cases)):
-        case = cases[i]
-        probabilities = sliding_window(model, case["image"], patch, probabilities=True)
-        mask = probabilities.argmax(axis=-1).astype(np.uint8)
-        found.masks.append(mask)
-        if kept is not None:
-            found.maps.append(probabilities[..., kept].astype(np.float16))
-        near = np.zeros(mask.shape, bool)
-        for one in (mask, case["mask"].astype(np.uint8)):
-            near |= grey_dilation(one, (5,) * one.ndim) != grey_erosion(one, (5,) * one.ndim)
-        places = np.random.default_rng(i).permutation(np.flatnonzero(near))[:CALIBRATED]
-        found.sureness.append(probabilities.reshape(-1, probabilities.shape[-1])[places])
-        found.labels.append(case["mask"].ravel()[places])
-    return found._replace(
-        sureness=np.concatenate(found.sureness), labels=np.concatenate(found.labels)
-    )
-
-
-def fit_baselines(training: Any, num_classes: int, seed: int) -> dict[str, Any]:
-    """Return the segmenters that one would try first, fitted to some training cases.
-
-    Args:
-        training: Prepared training cases.
-        num_classes: Number of values of the mask.
-        seed: Seed of the choice.
-    """
-    import numpy as np
-
-    from kerasbio.segmentation_baselines import fit_thresholds, fit_voxel_classifier
-
-    chosen = np.random.default_rng(seed).permutation(len(training))[:FITTED]
-    seen = [training[int(i)] for i in chosen]
-    images, masks = [case["image"] for case in seen], [case["mask"] for case in seen]
-    return {
-        "thresholds": fit_thresholds(images, masks, num_classes, seed),
-        "voxel_classifier": fit_voxel_classifier(images, masks, num_classes, seed),
-    }
-
-
-def apply_baseline(baseline: Any, cases: Any, kept: int | None) -> tuple[list[Any], list[Any]]:
-    """Return a baseline's masks of some cases, and its maps of one class, as `predict_scans`."""
-    import numpy as np
-
-    masks, maps = [], []
-    for image in Column(cases, "image"):
-        probabilities = baseline.predict_proba(image)
-        masks.append(baseline.decide(probabilities).astype(np.uint8))
-        if kept is not None:
-            maps.append(probabilities[..., kept].astype(np.float16))
-    return masks, maps
-
-
-class Column(Sequence):
-    """One entry of every case, made when it is asked for.
-
-    Args:
-        cases: The cases.
-        name: Name of the entry.
-    """
-
-    def __init__(self, cases: Any, name: str):
-        self.cases, self.name = cases, name
-
-    def __len__(self) -> int:
-        return len(self.cases)
-
-    def __getitem__(self, index: Any) -> Any:
-        if index >= len(self):
-            raise IndexError(index)
-        return self.cases[int(index)][self.name]
-
-
-def describe_cases(cases: Any, has_lesions: bool) -> list[str]:
-    """Return what there is to find in held-out cases, where the generator knows it."""
-    import numpy as np
-
-    if not has_lesions or "cnr" not in cases[0]:
-        return []
-    found = np.array([cases[i]["cnr"] for i in range(len(cases))])
-    with_lesions = found[found > 0]
-    if not len(with_lesions):
-        return ["No held-out case has a lesion."]
-    return [
-        f"Lesions in {len(with_lesions)} of {len(found)} held-out cases, contrast-to-noise "
-        f"{with_lesions.min():.1f} to {with_lesions.max():.1f}, median "
-        f"{np.median(with_lesions):.1f}."
-    ]

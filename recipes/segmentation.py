@@ -1,10 +1,14 @@
 """What the recipes that segment scans do, from data to report."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
+from kerasbio.recipes import scan_scores
 from kerasbio.recipes import scans as common
+from kerasbio.recipes.results import Interface, finish
 from kerasbio.training.options import RunOptions
 
 
@@ -43,7 +47,6 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
     from kerasbio.losses import DiceCrossentropy
     from kerasbio.metrics.dice_score import DiceScore
     from kerasbio.optimizers import make_optimizer
-    from kerasbio.recipes.results import finish_segmentation
     from kerasbio.report.attention import attention_sections
     from kerasbio.report.segmentation import HeldOut
     from kerasbio.training.fit import fit, seed_everything
@@ -67,7 +70,7 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
     with open_run(task.recipe, options, network, fingerprint(cases)) as run:
         click.echo(f"run: {run.path}")
         click.echo(f"data: {data}")
-        notes = [*scans.notes, *common.describe_cases(test, task.has_lesions)]
+        notes = [*scans.notes, *scan_scores.describe_cases(test, task.has_lesions)]
         for note in notes[len(scans.notes) :]:
             click.echo(note)
 
@@ -113,19 +116,21 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
         click.echo("scoring beside thresholds and a voxel classifier")
         lesion = classes[-1] if task.has_lesions else None
         kept = len(classes) - 1 if lesion else None
-        found = common.predict_scans(model, test, scans.patch, kept)
+        found = scan_scores.predict_scans(model, test, scans.patch, kept)
         predictions, maps = {"network": found.masks}, {"network": found.maps}
-        for name, baseline in common.fit_baselines(training, len(classes), options.seed).items():
-            predictions[name], maps[name] = common.apply_baseline(baseline, test, kept)
-        truths = common.Column(test, "mask")
-        spacings = [case_spacing for case_spacing in common.Column(test, "spacing")]
+        for name, baseline in scan_scores.fit_baselines(
+            training, len(classes), options.seed
+        ).items():
+            predictions[name], maps[name] = scan_scores.apply_baseline(baseline, test, kept)
+        truths = scan_scores.Column(test, "mask")
+        spacings = list(scan_scores.Column(test, "spacing"))
         comparison = compare_segmenters(
             truths, predictions, subjects=test.subjects, classes=classes, spacings=spacings,
             lesion=lesion, confidences=maps if lesion else None,
             monitor=f"dice_{lesion}" if lesion else "dice", seed=options.seed,
         )  # fmt: skip
 
-        images = common.Column(test, "image")
+        images = scan_scores.Column(test, "image")
         names = {
             "network": common.TITLES[network],
             "thresholds": "thresholds",
@@ -156,3 +161,70 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
             notes=notes,
         )
         click.echo(f"run: {run.path}")
+
+
+def finish_segmentation(
+    run: Any,
+    model: Any,
+    comparison: Any,
+    *,
+    prepare: Any,
+    scans: Any,
+    held: Any,
+    raw: Any,
+    sections: Sequence[Any],
+    names: Mapping[str, str],
+    **rest: Any,
+) -> None:
+    """Finish the run of a network that segments.
+
+    Args:
+        run: The `Run`.
+        model: The trained network, to logits.
+        comparison: The `SegmentationComparison` on held-out cases.
+        prepare: Layer from raw scans to the network's.
+        scans: The `Scans` of the run.
+        held: The `HeldOut` cases, in the order of `comparison`.
+        raw: `(1, *spatial, channels)`, a raw scan for the gate.
+        sections: What the report shows besides scores and cases.
+        names: Display name by predictor.
+        **rest: As for `finish`.
+    """
+    from kerasbio.export import export_segmenter
+    from kerasbio.report.segmentation import segmentation_sections
+
+    classes, axes = comparison.classes, "height, width" if scans.rank == 2 else "z, y, x"
+    # The gate asks for an answer, not for a large one.
+    small = raw[(slice(None), *(slice(size) for size in scans.patch))]
+
+    def export(directory: Path, metadata: Mapping[str, Any]) -> Path:
+        return export_segmenter(
+            model, directory, prepare=prepare, classes=classes, examples=small,
+            spacing=scans.spacing, window=scans.patch, metadata=metadata,
+        )  # fmt: skip
+
+    finish(
+        run,
+        model,
+        comparison,
+        export=export,
+        interface=Interface(
+            {"image": f"float32 (batch, {axes}, {raw.shape[-1]}), raw intensities"},
+            {
+                "mask": f"int32 (batch, {axes}), 0 to {len(classes) - 1}: {', '.join(classes)}",
+                "probabilities": f"float32 (batch, {axes}, {len(classes)}), sum 1",
+            },
+            {"image": raw[(0, *(slice(2),) * scans.rank)]},
+            files="SCAN... --output FOLDER",
+            raw_head=True,
+            form="Voxels are best of the size of the training's"
+            + (f", {_by(scans.spacing)} mm." if scans.spacing else "."),
+        ),
+        sections=[*segmentation_sections(comparison, names, held), *sections],
+        names=names,
+        **rest,
+    )
+
+
+def _by(sizes: Sequence[Any]) -> str:
+    return " x ".join(f"{size:g}" for size in sizes)

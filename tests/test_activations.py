@@ -11,7 +11,12 @@ import tensorflow as tf
 from kerasbio import names
 from kerasbio.activations import ACTIVATIONS, OF_ROWS, get_activation
 from kerasbio.models.agent import build_q_network
-from kerasbio.models.cnn import build_lenet5
+from kerasbio.models.cnn import (
+    build_alexnet,
+    build_alexnet_single_tower,
+    build_lenet5,
+    build_vgg,
+)
 from kerasbio.models.perceptron import build_mlp
 
 FAR = 40.0
@@ -141,7 +146,14 @@ def test_every_activation_of_keras_is_named():
     assert tuple(ACTIVATIONS) == names.ACTIVATIONS
 
 
+#: Few maps.
+SMALL = {"filters": (2, 4, 4, 4, 4), "units": 4}
 BUILDERS = {
+    "alexnet": lambda activation: build_alexnet((67, 67, 1), 2, activation=activation, **SMALL),
+    "alexnet_single_tower": lambda activation: build_alexnet_single_tower(
+        (63, 63, 1), 2, activation=activation, **SMALL
+    ),
+    "vgg": lambda activation: build_vgg((32, 32, 1), 2, depth=11, activation=activation, **SMALL),
     "mlp": lambda activation: build_mlp((3,), 2, width=4, activation=activation),
     "lenet5": lambda activation: build_lenet5((32, 32, 1), 2, activation=activation),
     "q_network": lambda activation: build_q_network((3,), 2, hidden=(4,), activation=activation),

@@ -84,10 +84,12 @@ def test_light_commands_load_nothing_and_are_quick(words):
 def test_listings_are_complete():
     models, recipes = kerasbio("models").stdout, kerasbio("recipes").stdout
     for row in BUILDERS:
-        (line,) = (line for line in models.splitlines() if line.startswith(row.name))
+        (line,) = (
+            line for line in models.splitlines() if line.split()[:2] == [row.name, row.network]
+        )
         assert f"{row.parameters:,}" in line and row.reference in line
     for recipe in RECIPES:
-        (line,) = (line for line in recipes.splitlines() if line.startswith(recipe.name))
+        (line,) = (line for line in recipes.splitlines() if line.split()[0] == recipe.name)
         assert recipe.application in line and recipe.exports in line
     assert [recipe.name for recipe in RECIPES] == list(main.commands["train"].commands)
 
@@ -113,10 +115,6 @@ def test_every_recipe_takes_the_shared_options():
         (["train", "image-diagnosis", "--sed", "1"], "--seed"),
         (["train", "image-diagnosis", "--schedule", "cosin"], "cosine"),
         (["predict"], "Missing argument"),
-        (
-            ["predict", "a", "b", "--format", "table", "--output", "c"],
-            "--output needs --format csv or --format json",
-        ),
         (["train", "image-diagnosis", "--learning-rate", "nan"], "not a finite number"),
         (["train", "image-diagnosis", "--learning-rate", "inf"], "not a finite number"),
         (["train", "image-diagnosis", "--learning-rate", "0"], "not in the range"),

@@ -212,3 +212,11 @@ def test_a_class_may_be_called_class(network, folder, tmp_path):
     (row,) = predict_files(open_saved_model(path), [tmp_path / "x.png"])
     assert list(row) == ["file", "class", "class file", "class class", "unclear"]
     assert row["file"].endswith("x.png") and row["class"] in classes
+
+
+def test_a_table_is_for_the_terminal(export, files, tmp_path):
+    words = ("predict", str(export), str(files[0]), "--format", "table", "--output", "c")
+    done = kerasbio(*words, cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == "" and list(tmp_path.iterdir()) == []
+    assert done.stderr.startswith("Error: --output needs --format csv or --format json (")
+    assert done.stderr.count("\n") == 1

@@ -27,7 +27,9 @@ def test_smoke_run_is_complete(name, tmp_path):
         assert (run / file).is_file(), file
     assert (run / "export/1/saved_model.pb").is_file() and not (tmp_path / "saved_models").exists()
     scores = json.loads((run / "scores.json").read_text())
-    assert {"network", "oracle", scores["best_baseline"]} <= set(scores["scores"])
+    # Who knows the causes of a scan still does not know its mask.
+    oracle = set() if name.endswith("segmentation") else {"oracle"}
+    assert {"network", scores["best_baseline"], *oracle} <= set(scores["scores"])
     report = (run / "report.html").read_text()
     assert "clip norm 1" in report and "cosine schedule" in report
     assert "implied" in done.stdout and "implied" in report

@@ -12,16 +12,17 @@ FIELD = 200.0
 MARGIN = 20.0
 #: Distance of the middle of the field from the spine, in mm.
 LUNG = 76.0
-#: Linear attenuation of soft tissue at about 70 keV effective energy, per mm: between the 0.021
+#: Linear attenuation of soft tissue at about 70 keV effective energy, per mm: between the 0.023
 #: of 50 keV and the 0.018 of 80 keV that water has (NIST XCOM, in 1/mm).
 ATTENUATION = 0.019
-#: Attenuation of 1 mm of rib in mm of soft tissue. Cortical bone has 2.3 at 80 keV (0.042 over
-#: 0.018 per mm) and 4.6 at 50 keV (0.096 over 0.021), marrow about 1.
+#: Attenuation of 1 mm of rib in mm of soft tissue. Cortical bone has 2.3 at 80 keV (0.043 over
+#: 0.018 per mm) and 3.6 at 50 keV (0.081 over 0.023), marrow about 1.
 BONE = 2.2
 #: Photons that an unattenuated pixel of 5 mm would count.
 PHOTONS = 60_000.0
-#: Scattered over primary photons behind the lung, with a grid; two to three times as many behind
-#: the mediastinum (Niklason et al. 1981), which comes of itself where primary is low.
+#: Scattered over primary photons where primary is even, with a grid. Where primary is low, more of
+#: what arrives is scattered: about 60 % behind the mediastinum and 20 % behind the lung, in
+#: accord with Niklason et al. 1981.
 SCATTER = 0.35
 #: Width of the scatter kernel in mm.
 SCATTER_WIDTH = 40.0

@@ -66,7 +66,9 @@ def attention_sections(
             plot = _plot(
                 plots / f"attention_{place + 1}.png", model, seen[place], truths[place], label
             )
-            page.figure(plot, "target, and coefficients by level", title=f"Case {place + 1}")
+            page.figure(
+                plot, "target, and coefficients: dark 0, bright 1", title=f"Case {place + 1}"
+            )
 
     return [add]
 

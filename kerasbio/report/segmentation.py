@@ -17,6 +17,7 @@ from kerasbio.report.segmentation_plots import (
     plot_against_size,
     plot_by_class,
     plot_froc,
+    save_key,
     save_overlay,
 )
 from kerasbio.training.comparison import NETWORK
@@ -121,6 +122,10 @@ def _add_cases(
     middle = max(0, len(filled) // 2 - TYPICAL // 2)
     page.heading("Held-out cases")
     page.paragraph("Outlines of the true mask and of the network's, on the slice they differ most.")
+    foreground = comparison.classes[1:]
+    if len(foreground) > 1:
+        plot = save_key(plots / "key.png", foreground)
+        page.figure(plot, ", ".join(foreground), title="Colours", grid="pair")
     for what, kind, cases in (
         ("The worst, worst first", "worst", list(order[:WORST])),
         ("Around the median", "median", filled[middle : middle + TYPICAL]),

@@ -70,6 +70,28 @@ def save_overlay(
     return draw(path, paint, size, ncols=count)
 
 
+def save_key(path: Path, names: Sequence[str]) -> Path:
+    """Write which colour of `save_overlay` is which class, as a PNG.
+
+    Args:
+        path: The file to write.
+        names: Names of the mask's values 1, 2, ...
+    """
+    from matplotlib.lines import Line2D
+
+    columns = min(4, len(names))
+    handles = [
+        Line2D([], [], color=CLASS_COLORS[k % len(CLASS_COLORS)], label=shorten(name))
+        for k, name in enumerate(names)
+    ]
+
+    def paint(axes: Any) -> None:
+        axes.set_axis_off()
+        axes.legend(handles=handles, loc="center", ncols=columns, frameon=False, handlelength=1.2)
+
+    return draw(path, paint, (PANEL[0], 0.4 + 0.22 * -(-len(names) // columns)))
+
+
 def plot_by_class(
     path: Path,
     scores: Mapping[str, Mapping[str, np.ndarray]],
@@ -138,7 +160,7 @@ def plot_against_size(
         names: Display name by predictor.
         unit: Unit of `volumes`.
     """
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator
 
     colors = predictor_colors(list(names))
 
@@ -157,8 +179,15 @@ def plot_against_size(
             )
             middle, median = _running_median(volumes, scores[predictor])
             axes.plot(middle, median, linewidth=2, **style)
-        axes.set(ylim=(-0.03, 1.03), xlabel=f"true size in {unit}", ylabel="Dice")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+        low, high = volumes.min(), volumes.max()
+        # All may be of one size.
+        margin = max(1.1, (high / low) ** 0.04)
+        axes.set(xlim=(low / margin, high * margin), ylim=(-0.03, 1.03))
+        axes.set(xlabel=f"true size in {unit}", ylabel="Dice")
+        few = high < 5 * low
+        axes.xaxis.set_major_locator(
+            MaxNLocator(5) if few else LogLocator(subs=(1, 2, 5), numticks=8)
+        )
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.xaxis.set_minor_formatter(lambda *_: "")
         add_key(axes, [(names[p], colors[p]) for p in names])

@@ -158,7 +158,8 @@ def segment_file(model: ServedSegmenter, file: Path | str, output: Path | str) -
     """Segment a file and write its mask on the file's own grid.
 
     The file is brought to the voxels of the training where it says how large its own are,
-    segmented window by window, and its mask is brought back.
+    segmented window by window, and its mask is brought back. A network of images segments a volume
+    slice by slice.
 
     Args:
         model: From `open_segmenter`.
@@ -174,7 +175,7 @@ def segment_file(model: ServedSegmenter, file: Path | str, output: Path | str) -
             be written; names the file.
     """
     opened = open_volume(file)
-    if len(opened.shape) != model.rank:
+    if len(opened.shape) < model.rank:
         kinds = {2: "an image", 3: "a volume"}
         raise KerasbioError(
             f"{file} is {kinds[len(opened.shape)]} and {model.path} takes {kinds[model.rank]}"
@@ -183,7 +184,7 @@ def segment_file(model: ServedSegmenter, file: Path | str, output: Path | str) -
         raise KerasbioError(
             f"{file} has {opened.channels} channel(s) and {model.path} takes {model.channels}"
         )
-    check_mask_path(Path(output), model.rank)
+    check_mask_path(Path(output), len(opened.shape))
     volume = opened.read()
     mask = segment_volume(model, volume)
     write_mask_like(mask, volume, output)
@@ -193,7 +194,7 @@ def segment_file(model: ServedSegmenter, file: Path | str, output: Path | str) -
         if volume.voxel_volume is None:
             row[f"{name} voxels"] = count
         else:
-            row[f"{name} ml"] = count * volume.voxel_volume
+            row[f"{name} ml"] = round(count * volume.voxel_volume, 3)
     return row
 
 
@@ -202,20 +203,29 @@ def segment_volume(model: ServedSegmenter, volume: Volume) -> np.ndarray:
 
     Args:
         model: From `open_segmenter`.
-        volume: From `read_volume`, of as many axes and channels as the model takes.
+        volume: From `read_volume`, of as many channels as the model takes, and as many axes or one
+            more.
     """
-    from kerasbio.inference.sliding_window import sliding_window
-
     image = to_channels(volume.values, model.channels)
     old, new = volume.spacing, model.spacing
     if old is not None and new is not None:
+        new = (*old[: len(old) - model.rank], *new)
         image = resample_image(image, old, new)
+    if image.ndim - 1 > model.rank:
+        mask = np.stack([_segment(model, plane) for plane in image])
+    else:
+        mask = _segment(model, image)
+    if old is not None and new is not None:
+        mask = resample_mask(mask, new, old, volume.values.shape[:-1])
+    return mask
+
+
+def _segment(model: ServedSegmenter, image: np.ndarray) -> np.ndarray:
+    from kerasbio.inference.sliding_window import sliding_window
+
     if model.prepare is not None:
         image = model.prepare(image[None])[0]
     window = model.window or image.shape[:-1]
     # An axis of few voxels may be pooled less than the others.
     multiple = model.multiple if min(window) >= (model.multiple or 1) else 1
-    mask = sliding_window(model.function, image, window, multiple=multiple)
-    if old is not None and new is not None:
-        mask = resample_mask(mask, new, old, volume.values.shape[:-1])
-    return mask
+    return sliding_window(model.function, image, window, multiple=multiple)

@@ -1,6 +1,7 @@
 """Scores of a segmenter on held-out subjects beside its baselines and the best possible."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -144,31 +145,17 @@ def compare_segmenters(
     lesions, candidates = {}, {}
     if lesion:
         number = classes.index(lesion)
-        marked = [np.asarray(truth) == number for truth in truths]
-        for name, masks in predictions.items():
-            own = (np.asarray(mask) == number for mask in masks)
-            lesions[name] = tuple(map(match_lesions, marked, own, spaces))
+        marked = _marked(truths, number)
+        lesions = {
+            name: tuple(map(match_lesions, marked, _marked(masks, number), spaces))
+            for name, masks in predictions.items()
+        }
         candidates = {name: _match_candidates(marked, maps[name], spaces) for name in maps}
     volumes = _volumes(truths, classes, spaces)
     predicted = {n: _volumes(masks, classes, spaces) for n, masks in predictions.items()}
-    peaks = {name: np.array([np.max(p) for p in maps[name]]) for name in maps}
-    present = volumes[lesion] > 0 if lesion else np.zeros(len(truths), bool)
-    tables = {name: np.stack(list(scores.values()), axis=1) for name, scores in cases.items()}
-
-    def statistics(weights: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
-        found: dict[tuple[str, str], Any] = {}
-        for name, scores in cases.items():
-            means = weights @ tables[name] / weights.sum(axis=-1, keepdims=True)
-            own = dict(zip(scores, np.moveaxis(means, -1, 0), strict=True))
-            if lesion and name in lesions:
-                named, dice = predicted[name][lesion] > 0, scores[f"dice_{lesion}"]
-                own |= _lesion_scores(lesions[name], dice, present, named, weights)
-            if name in candidates:
-                own["froc"] = froc_sensitivity(candidates[name], weights=weights).mean(axis=-1)
-                own["case_auroc"] = rank_cases(present, peaks[name], weights).area()
-            found |= {(name, score): value for score, value in own.items()}
-        return found
-
+    statistics = functools.partial(
+        _statistics, cases, lesion, volumes, predicted, lesions, candidates, maps
+    )
     return SegmentationComparison.extending(
         compare(subjects, statistics, monitor, seed=seed, repeats=repeats),
         classes=classes,
@@ -180,6 +167,32 @@ def compare_segmenters(
         lesions=lesions,
         candidates=candidates,
     )
+
+
+def _statistics(
+    cases: Mapping[str, Mapping[str, np.ndarray]],
+    lesion: str | None,
+    volumes: Mapping[str, np.ndarray],
+    predicted: Mapping[str, Mapping[str, np.ndarray]],
+    lesions: Mapping[str, Sequence[LesionMatch]],
+    candidates: Mapping[str, Sequence[LesionMatch]],
+    maps: Mapping[str, Sequence[np.ndarray]],
+    weights: np.ndarray,
+) -> dict[tuple[str, str], np.ndarray]:
+    """The scores of every predictor, `(draws,)` each, of weights `(draws, cases)`."""
+    found: dict[tuple[str, str], Any] = {}
+    for name, scores in cases.items():
+        table = np.stack(list(scores.values()), axis=1)
+        means = weights @ table / weights.sum(axis=-1, keepdims=True)
+        own = dict(zip(scores, np.moveaxis(means, -1, 0), strict=True))
+        if lesion:
+            present, positive = volumes[lesion] > 0, predicted[name][lesion] > 0
+            dice = scores[f"dice_{lesion}"]
+            own |= _lesion_scores(lesions[name], dice, present, positive, weights)
+            if name in maps:
+                own |= _candidate_scores(candidates[name], maps[name], present, weights)
+        found |= {(name, score): value for score, value in own.items()}
+    return found
 
 
 def _score(
@@ -198,6 +211,10 @@ def _score(
         except ValueError as error:
             raise ValueError(f"case {case} of {name!r}: {error}") from error
     return {score: np.array([row[score] for row in rows]) for score in rows[0]}
+
+
+def _marked(masks: Sequence[np.ndarray], number: int) -> list[np.ndarray]:
+    return [np.asarray(mask) == number for mask in masks]
 
 
 def _match_candidates(
@@ -235,6 +252,20 @@ def _lesion_scores(
         ),
         "case_sensitivity": share(present & positive, present),
         "case_specificity": share(~present & ~positive, ~present),
+    }
+
+
+def _candidate_scores(
+    candidates: Sequence[LesionMatch],
+    maps: Sequence[np.ndarray],
+    present: np.ndarray,
+    weights: np.ndarray,
+) -> dict[str, Any]:
+    """Scores of maps of probabilities, `(draws,)` each."""
+    peaks = np.array([np.max(probabilities) for probabilities in maps])
+    return {
+        "froc": froc_sensitivity(candidates, weights=weights).mean(axis=-1),
+        "case_auroc": rank_cases(present, peaks, weights).area(),
     }
 
 
