@@ -138,10 +138,7 @@ def compare_segmenters(
         raise ValueError(f"lesion must be one of {classes[1:]}. Received: lesion={lesion!r}")
     maps = dict(confidences or {}) if lesion else {}
     _check(len(truths), {"subjects": subjects, "spacings": spaces}, predictions, maps, monitor)
-    cases = {
-        name: _score(name, truths, masks, classes, spaces, tolerance)
-        for name, masks in predictions.items()
-    }
+    cases = {n: _score(n, truths, m, classes, spaces, tolerance) for n, m in predictions.items()}
     lesions, candidates = {}, {}
     if lesion:
         number = classes.index(lesion)
