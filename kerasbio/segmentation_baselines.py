@@ -114,8 +114,10 @@ def fit_voxel_classifier(
         taken = np.concatenate([random.permutation(place)[:share] for place in places])
         columns.append(features[taken])
         targets.append(labels[taken])
+    # A round is a tree for each class: with many classes fewer of them, each of more weight.
+    rounds = max(25, 180 // num_classes)
     model = HistGradientBoostingClassifier(
-        learning_rate=0.2, max_iter=25, max_leaf_nodes=31, random_state=seed
+        learning_rate=5 / rounds, max_iter=rounds, max_leaf_nodes=31, random_state=seed
     )
     target = np.concatenate(targets)
     # More threads than free cores wait for one another: ten times slower was measured.

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+#: Smallest components to keep, in voxels, to choose from.
+SMALLEST = (0, 4, 8, 16, 32, 64)
 #: Training cases that baselines are fitted to, and voxels per case that calibration is drawn from.
 FITTED, CALIBRATED = 120, 200
 
@@ -54,6 +56,76 @@ def predict_scans(model: Any, cases: Any, patch: Sequence[int], kept: int | None
     return found._replace(
         sureness=np.concatenate(found.sureness), labels=np.concatenate(found.labels)
     )
+
+
+def predict_all(
+    model: Any,
+    training: Any,
+    validation: Any,
+    test: Any,
+    *,
+    patch: Sequence[int],
+    judged: Sequence[int],
+    seed: int,
+) -> tuple[int, Predictions, dict[str, list[Any]], dict[str, list[Any]]]:
+    """Segment held-out scans by the network and by its baselines.
+
+    Args:
+        model: The network.
+        training: Prepared cases that baselines are fitted to.
+        validation: Prepared cases that the cleaning of masks is chosen on.
+        test: Prepared cases to segment.
+        patch: Size of the window.
+        judged: The values of the masks whose Dice counts; of a single one maps are kept.
+        seed: Seed of the baselines.
+
+    Returns:
+        Voxels of the smallest component that the network keeps, its predictions, and masks and maps
+        by predictor.
+    """
+    kept = judged[0] if len(judged) == 1 else None
+    seen = predict_scans(model, validation, patch, None)
+    smallest = choose_smallest(seen.masks, Column(validation, "mask"), judged)
+    found = predict_scans(model, test, patch, kept)
+    found.masks[:] = [clean(mask, smallest) for mask in found.masks]
+    predictions, maps = {"network": found.masks}, {"network": found.maps}
+    num_classes = int(found.sureness.shape[-1])
+    for name, baseline in fit_baselines(training, num_classes, seed).items():
+        predictions[name], maps[name] = apply_baseline(baseline, test, kept)
+    return smallest, found, predictions, maps
+
+
+def choose_smallest(masks: Sequence[Any], truths: Sequence[Any], classes: Sequence[int]) -> int:
+    """Return the voxels of the smallest component to keep: of the best mean Dice.
+
+    Args:
+        masks: Predictions on validation cases.
+        truths: Their true masks.
+        classes: The values of the masks whose Dice counts.
+    """
+    import numpy as np
+
+    from kerasbio.metrics.overlap import dice_coefficient
+
+    def score(smallest: int) -> float:
+        return float(
+            np.mean(
+                [
+                    dice_coefficient(truth == k, clean(mask, smallest) == k)
+                    for mask, truth in zip(masks, truths, strict=True)
+                    for k in classes
+                ]
+            )
+        )
+
+    return max(SMALLEST, key=score)
+
+
+def clean(mask: Any, smallest: int) -> Any:
+    """Return a mask without components of fewer voxels."""
+    from kerasbio.inference.components import remove_small_components
+
+    return remove_small_components(mask, (1.0,) * mask.ndim, smallest) if smallest else mask
 
 
 def fit_baselines(training: Any, num_classes: int, seed: int) -> dict[str, Any]:

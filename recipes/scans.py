@@ -240,3 +240,24 @@ def build_network(kind: str, scans: Scans, num_classes: int, **own: Any) -> Any:
         # In a small network there is nothing to spare.
         return unet.build_unet(shape, num_classes, padding="same", dropout=0.0, **settings)
     return unet.build_unet_3d(shape, num_classes, padding="same", **settings)
+
+
+def sample_patches(scans: Scans, foreground: float) -> tuple[Any, Any]:
+    """Return what cuts patches of prepared scans, and what changes them at random besides.
+
+    Args:
+        scans: What is cut.
+        foreground: Share of the patches that lie about what is to be segmented.
+    """
+    from kerasbio.datasets.augmentation import Augmentation, chain
+    from kerasbio.datasets.patches import PatchSampler
+
+    filling = -1.0 if scans.window else 0.0
+    patches = PatchSampler(scans.patch, foreground, filling if scans.padding else None)
+    # Organs have sides and hang down: no flips, and small turns.
+    augment = Augmentation(
+        spacing=scans.spacing, rotation=10.0, scale=0.1, elastic=2.0, gamma=0.0,
+        contrast=0.1, brightness=0.02, low_resolution=0.0, noise=0.0,
+        window=(-1.0, 1.0) if scans.window else None,
+    )  # fmt: skip
+    return patches, chain(patches, augment)

@@ -40,9 +40,7 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
     """
     import numpy as np
 
-    from kerasbio.datasets.augmentation import Augmentation, chain
     from kerasbio.datasets.cases import Mapped, fingerprint, split, to_dataset
-    from kerasbio.datasets.patches import PatchSampler
     from kerasbio.layers.prepare_scans import PrepareScans, prepare_scan
     from kerasbio.losses import DiceCrossentropy
     from kerasbio.metrics.dice_score import DiceScore
@@ -59,7 +57,7 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
     # Data: raw scans, prepared here once as the exported model will prepare them.
     scans = common.load_scans(options, task.target, **own)
     cases = Mapped(scans.cases, lambda image: prepare_scan(image, scans.window))
-    training, validation, test = split(cases, (0.6, 0.15, 0.25), options.seed)
+    training, validation, test = split(cases, (0.7, 0.1, 0.2), options.seed)
     people = [len(np.unique(part.subjects)) for part in (training, validation, test)]
     classes = cases.mask_classes
     data = (
@@ -86,19 +84,12 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
             DiceCrossentropy(batch=True, include_background=False),
             metrics=[DiceScore(len(classes))],
         )
-        filling = -1.0 if scans.window else 0.0
-        patches = PatchSampler(scans.patch, task.foreground, filling if scans.padding else None)
-        # Organs have sides and hang down: no flips, and small turns.
-        augment = Augmentation(
-            spacing=scans.spacing, rotation=10.0, scale=0.1, elastic=2.0, gamma=0.0,
-            contrast=0.1, brightness=0.02, low_resolution=0.0, noise=0.0,
-            window=(-1.0, 1.0) if scans.window else None,
-        )  # fmt: skip
+        patches, augment = common.sample_patches(scans, task.foreground)
 
         def feed(epoch: Any, skip: int) -> Any:
             return to_dataset(
                 training, options.batch_size, options.seed, epoch, skip,
-                augment=chain(patches, augment), target="mask",
+                augment=augment, target="mask",
             )  # fmt: skip
 
         notes += fit(
@@ -115,13 +106,15 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
         # Evaluate on subjects that nothing has seen, beside what one would try first.
         click.echo("scoring beside thresholds and a voxel classifier")
         lesion = classes[-1] if task.has_lesions else None
-        kept = len(classes) - 1 if lesion else None
-        found = scan_scores.predict_scans(model, test, scans.patch, kept)
-        predictions, maps = {"network": found.masks}, {"network": found.maps}
-        for name, baseline in scan_scores.fit_baselines(
-            training, len(classes), options.seed
-        ).items():
-            predictions[name], maps[name] = scan_scores.apply_baseline(baseline, test, kept)
+        judged = [len(classes) - 1] if lesion else range(1, len(classes))
+        smallest, found, predictions, maps = scan_scores.predict_all(
+            model, training, validation, test, patch=scans.patch, judged=judged, seed=options.seed
+        )
+        if smallest:
+            notes.append(
+                f"Components of fewer than {smallest} voxels are dropped, as validation subjects "
+                "have it best; kerasbio predict does so too, a server does not."
+            )
         truths = scan_scores.Column(test, "mask")
         spacings = list(scan_scores.Column(test, "spacing"))
         comparison = compare_segmenters(
@@ -142,9 +135,10 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
             comparison,
             prepare=PrepareScans(scans.window),
             scans=scans,
+            smallest=smallest,
             held=HeldOut(images, truths, found.masks, spacings, found.sureness, found.labels),
             raw=scans.cases[int(test.indices[0])]["image"][None],
-            sections=attention_sections(model, untrained, images, truths, kept or 1)
+            sections=attention_sections(model, untrained, images, truths, judged[0])
             if network == "attention-unet"
             else [],
             names=names,
@@ -170,6 +164,7 @@ def finish_segmentation(
     *,
     prepare: Any,
     scans: Any,
+    smallest: int,
     held: Any,
     raw: Any,
     sections: Sequence[Any],
@@ -184,6 +179,7 @@ def finish_segmentation(
         comparison: The `SegmentationComparison` on held-out cases.
         prepare: Layer from raw scans to the network's.
         scans: The `Scans` of the run.
+        smallest: Voxels of the smallest component that is kept.
         held: The `HeldOut` cases, in the order of `comparison`.
         raw: `(1, *spatial, channels)`, a raw scan for the gate.
         sections: What the report shows besides scores and cases.
@@ -200,7 +196,7 @@ def finish_segmentation(
     def export(directory: Path, metadata: Mapping[str, Any]) -> Path:
         return export_segmenter(
             model, directory, prepare=prepare, classes=classes, examples=small,
-            spacing=scans.spacing, window=scans.patch, metadata=metadata,
+            spacing=scans.spacing, window=scans.patch, smallest=smallest, metadata=metadata,
         )  # fmt: skip
 
     finish(

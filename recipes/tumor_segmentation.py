@@ -28,8 +28,8 @@ def tumor_segmentation(options: RunOptions, **own) -> None:
     of the lesions.
     """
     options = options.with_defaults(
-        epochs=16, batch_size=8, optimizer="adam", schedule="cosine",
+        epochs=9, batch_size=4, optimizer="adam", schedule="cosine",
         learning_rate=3.0, warmup_epochs=1.0,
-        samples=None if options.data else 1_200,
+        samples=None if options.data else 1_700,
     ).for_dry_run()  # fmt: skip
     train_segmenter(options, TASK, **own)

@@ -21,6 +21,7 @@ def export_segmenter(
     examples: np.ndarray,
     spacing: Sequence[float] | None = None,
     window: Sequence[int] | None = None,
+    smallest: int = 0,
     metadata: Mapping[str, Any] | None = None,
 ) -> Path:
     """Export a segmentation network that answers `mask` and `probabilities` to raw scans.
@@ -40,6 +41,7 @@ def export_segmenter(
         spacing: Size of a voxel that the model was trained on, in mm per spatial axis; None where
             it has none.
         window: Voxels per spatial axis that the model was trained on.
+        smallest: Voxels of the smallest component that `kerasbio predict` keeps of a mask.
         metadata: What else `kerasbio.json` says.
 
     Returns:
@@ -76,6 +78,7 @@ def export_segmenter(
         "classes": list(classes),
         "spacing": None if spacing is None else [float(size) for size in spacing],
         "window": None if window is None else [int(size) for size in window],
+        "smallest": int(smallest),
         "multiple": max(read_network(model, len(tensor.shape) - 2).pooling),
     }
     return export_model(

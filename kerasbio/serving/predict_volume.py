@@ -34,6 +34,7 @@ class ServedSegmenter(NamedTuple):
         spacing: Size in mm of the voxels that it was trained on; None where it does not matter.
         window: Voxels along each axis that it sees at a time; None takes all at once.
         multiple: What windows begin at a multiple of, which is what the network pools by.
+        smallest: Voxels of the smallest component that is kept of a mask.
         loaded: What keeps the function alive.
     """
 
@@ -46,6 +47,7 @@ class ServedSegmenter(NamedTuple):
     spacing: tuple[float, ...] | None
     window: tuple[int, ...] | None
     multiple: int | None
+    smallest: int
     loaded: Any
 
 
@@ -105,6 +107,7 @@ def open_segmenter(path: Path | str) -> ServedSegmenter:
         spacing,
         window,
         found.get("multiple"),
+        int(found.get("smallest") or 0),
         loaded,
     )
 
@@ -221,6 +224,7 @@ def segment_volume(model: ServedSegmenter, volume: Volume) -> np.ndarray:
 
 
 def _segment(model: ServedSegmenter, image: np.ndarray) -> np.ndarray:
+    from kerasbio.inference.components import remove_small_components
     from kerasbio.inference.sliding_window import sliding_window
 
     if model.prepare is not None:
@@ -228,4 +232,5 @@ def _segment(model: ServedSegmenter, image: np.ndarray) -> np.ndarray:
     window = model.window or image.shape[:-1]
     # An axis of few voxels may be pooled less than the others.
     multiple = model.multiple if min(window) >= (model.multiple or 1) else 1
-    return sliding_window(model.function, image, window, multiple=multiple)
+    mask = sliding_window(model.function, image, window, multiple=multiple)
+    return remove_small_components(mask, (1.0,) * mask.ndim, model.smallest)
