@@ -8,6 +8,7 @@ from keras import layers
 
 from kerasbio.activations import get_activation
 from kerasbio.blocks import dense_block
+from kerasbio.layers.batch_normalization import BatchNormalization
 from kerasbio.layers.grouped_convolution import GroupedConv2D
 from kerasbio.layers.local_response_normalization import LocalResponseNormalization
 from kerasbio.models.checks import check_positive
@@ -164,7 +165,7 @@ def _convolve(x: Any, maps: int, level: int, groups: int, activation: str, batch
         name=f"{name}_conv",
     )(x)
     if batch_norm:
-        x = layers.BatchNormalization(name=f"{name}_norm")(x)
+        x = BatchNormalization(name=f"{name}_norm")(x)
     last = f"{name}_relu" if level in POOLED else name
     return layers.Activation(get_activation(activation), name=last)(x)
 

@@ -6,6 +6,8 @@ import keras
 from keras import layers, ops
 
 from kerasbio.activations import get_activation
+from kerasbio.layers.batch_normalization import BatchNormalization
+from kerasbio.layers.convolution import Conv2D
 from kerasbio.layers.partial_convolution import PartialConvolution
 from kerasbio.layers.radial_basis import RadialBasis
 from kerasbio.layers.subsampling import Subsampling
@@ -90,7 +92,7 @@ def build_lenet5(
     def hidden(layer, x):
         x = layer(x)
         if batch_norm:
-            x = layers.BatchNormalization(name=f"{layer.name}_norm")(x)
+            x = BatchNormalization(name=f"{layer.name}_norm")(x)
         return layers.Activation(get_activation(activation), name=f"{layer.name}_{activation}")(x)
 
     inputs = keras.Input(input_shape, name="image")
@@ -98,7 +100,7 @@ def build_lenet5(
     x = layers.AveragePooling2D(2, name="s2")(x)
     x = hidden(layers.Conv2D(16, 5, name="c3"), x)
     x = layers.AveragePooling2D(2, name="s4")(x)
-    x = hidden(layers.Conv2D(120, 5, name="c5"), x)
+    x = hidden(Conv2D(120, 5, name="c5"), x)
     x = layers.Flatten(name="flatten")(x)
     x = hidden(layers.Dense(84, name="f6"), x)
     outputs = layers.Dense(num_classes, name="logits")(x)
@@ -146,7 +148,7 @@ def build_lenet5_1998(
     def hidden(layer, x):
         x = layer(x)
         if batch_norm:
-            x = layers.BatchNormalization(name=f"{layer.name}_norm")(x)
+            x = BatchNormalization(name=f"{layer.name}_norm")(x)
         return layers.Activation(scaled_tanh, name=f"{layer.name}_tanh")(x)
 
     inputs = keras.Input(input_shape, name="image")
@@ -155,7 +157,7 @@ def build_lenet5_1998(
     x = hidden(Subsampling(name="s2"), x)
     x = hidden(PartialConvolution(C3_TABLE, 5, name="c3"), x)
     x = hidden(Subsampling(name="s4"), x)
-    x = hidden(layers.Conv2D(120, 5, kernel_initializer=_uniform(25 * 16), name="c5"), x)
+    x = hidden(Conv2D(120, 5, kernel_initializer=_uniform(25 * 16), name="c5"), x)
     x = layers.Flatten(name="flatten")(x)
     x = hidden(layers.Dense(84, kernel_initializer=_uniform(x.shape[-1]), name="f6"), x)
     return keras.Model(inputs, RadialBasis(digit_codes(), name="distances")(x), name=name)

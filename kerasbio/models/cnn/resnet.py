@@ -8,6 +8,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from kerasbio.layers.batch_normalization import BatchNormalization
+from kerasbio.layers.convolution import Conv2D, Conv3D
 from kerasbio.models.checks import check_positive
 from kerasbio.models.cnn.checks import check_choice, check_levels
 
@@ -23,7 +25,7 @@ STAGES = {
 BOTTLENECKS, EXPANSION = 50, 4
 
 #: Layers by the rank of a batch of images or of volumes.
-CONVOLUTION = {4: layers.Conv2D, 5: layers.Conv3D}
+CONVOLUTION = {4: Conv2D, 5: Conv3D}
 PAD = {4: layers.ZeroPadding2D, 5: layers.ZeroPadding3D}
 MAX_POOL = {4: layers.MaxPooling2D, 5: layers.MaxPooling3D}
 MEAN = {4: layers.GlobalAveragePooling2D, 5: layers.GlobalAveragePooling3D}
@@ -171,7 +173,7 @@ def _convolve(
     )(x)
     if not batch_norm:
         return x
-    return layers.BatchNormalization(
+    return BatchNormalization(
         momentum=0.9,
         epsilon=1e-5,
         gamma_initializer="zeros" if zero else "ones",

@@ -8,6 +8,8 @@ from keras import layers
 
 from kerasbio.activations import get_activation
 from kerasbio.blocks import dense_block
+from kerasbio.layers.batch_normalization import BatchNormalization
+from kerasbio.layers.convolution import Conv2D
 from kerasbio.models.checks import check_positive
 from kerasbio.models.cnn.checks import check_choice, check_images, check_levels
 
@@ -105,7 +107,7 @@ def _convolve(
     activation: str,
     kernel_initializer: str,
 ) -> Any:
-    x = layers.Conv2D(
+    x = Conv2D(
         maps,
         3,
         padding="same",
@@ -114,5 +116,5 @@ def _convolve(
     )(x)
     if batch_norm:
         norm = f"{stage}_norm{index}"
-        x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=norm)(x)
+        x = BatchNormalization(momentum=0.9, epsilon=1e-5, name=norm)(x)
     return layers.Activation(get_activation(activation), name=f"{stage}_relu{index}")(x)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from kerasbio.layers.batch_normalization import BatchNormalization
 from kerasbio.layers.crop_like import CropLike
 from kerasbio.layers.linear_upsampling import LinearUpsampling
 
@@ -66,7 +67,7 @@ def convolution(
 
 def normalization(x: Any, name: str) -> Any:
     """Apply batch normalization with the momentum and the epsilon of Caffe and Torch."""
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
 
 
 def double_convolution(
