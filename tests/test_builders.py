@@ -12,6 +12,8 @@ import kerasbio
 from kerasbio.catalogue import BUILDERS
 from tests.cases import CASES, inputs_of
 
+#: What is saved as a layer of Keras computes by another kernel.
+ROUNDING = {"rtol": 1e-5, "atol": 1e-6}
 by_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
@@ -34,7 +36,7 @@ def test_config_round_trip(case, built):
     copy = keras.Model.from_config(built.get_config())
     copy.set_weights(built.get_weights())
     x = inputs_of(built)
-    np.testing.assert_array_equal(built(x), copy(x))
+    np.testing.assert_allclose(built(x), copy(x), **ROUNDING)
     assert [w.path for w in copy.weights] == [w.path for w in built.weights]
 
 
@@ -42,7 +44,8 @@ def test_config_round_trip(case, built):
 def test_saved_and_loaded(case, built, tmp_path):
     built.save(tmp_path / "model.keras")
     x = inputs_of(built)
-    np.testing.assert_array_equal(built(x), keras.saving.load_model(tmp_path / "model.keras")(x))
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(built(x), loaded(x), **ROUNDING)
 
 
 @by_case
