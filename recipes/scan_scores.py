@@ -151,15 +151,21 @@ def fit_baselines(training: Any, num_classes: int, seed: int) -> dict[str, Any]:
 
 def apply_baseline(baseline: Any, cases: Any, kept: int | None) -> tuple[list[Any], list[Any]]:
     """Return a baseline's masks of some cases, and its maps of one class, as `predict_scans`."""
+    from concurrent.futures import ThreadPoolExecutor
+
     import numpy as np
 
-    masks, maps = [], []
-    for image in Column(cases, "image"):
-        probabilities = baseline.predict_proba(image)
-        masks.append(baseline.decide(probabilities).astype(np.uint8))
-        if kept is not None:
-            maps.append(probabilities[..., kept].astype(np.float16))
-    return masks, maps
+    images = Column(cases, "image")
+
+    def segment(index: int) -> tuple[Any, Any]:
+        probabilities = baseline.predict_proba(images[index])
+        mask = baseline.decide(probabilities).astype(np.uint8)
+        return mask, None if kept is None else probabilities[..., kept].astype(np.float16)
+
+    # Trees and filters leave other threads alone; two scans at once are what memory is good for.
+    with ThreadPoolExecutor(2) as pool:
+        masks, maps = zip(*pool.map(segment, range(len(images))), strict=True)
+    return list(masks), [] if kept is None else list(maps)
 
 
 class Column(Sequence):

@@ -11,7 +11,7 @@ TASK = Task(
     "tumor-segmentation",
     target="lesions",
     has_lesions=True,
-    foreground=1 / 3,
+    foreground=0.5,
     described="simulated CT of the liver",
 )
 
@@ -28,8 +28,8 @@ def tumor_segmentation(options: RunOptions, **own) -> None:
     of the lesions.
     """
     options = options.with_defaults(
-        epochs=9, batch_size=4, optimizer="adam", schedule="cosine",
+        epochs=12, batch_size=4, optimizer="adam", schedule="cosine",
         learning_rate=3.0, warmup_epochs=1.0,
-        samples=None if options.data else 1_700,
+        samples=None if options.data else 1_900,
     ).for_dry_run()  # fmt: skip
     train_segmenter(options, TASK, **own)
