@@ -17,30 +17,25 @@ class _OneKernel(keras.optimizers.Adam):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move a variable and its two moments."""
-        index = self._get_variable_index(variable)
-        owned = variable, self._momentums[index], self._velocities[index]
-        variables = (x.value if isinstance(x, keras.Variable) else x for x in owned)
-        handles = [getattr(x, "handle", None) for x in variables]
-        # Sparse gradients and variables of a stateless scope have no kernel.
-        if self.amsgrad or isinstance(gradient, tf.IndexedSlices) or None in handles:
+        # Neither has a kernel.
+        if self.amsgrad or isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
+        index = self._get_variable_index(variable)
+        owned = variable, self._momentums[index], self._velocities[index]
+        var, m, v = ((x.value if isinstance(x, keras.Variable) else x).handle for x in owned)
         step = ops.cast(self.iterations + 1, variable.dtype)
-        rate, beta_1, beta_2, epsilon, gradient = (
-            ops.cast(x, variable.dtype)
-            for x in (learning_rate, self.beta_1, self.beta_2, self.epsilon, gradient)
-        )
         tf.raw_ops.ResourceApplyAdam(
-            var=handles[0],
-            m=handles[1],
-            v=handles[2],
-            beta1_power=ops.power(beta_1, step),
-            beta2_power=ops.power(beta_2, step),
-            lr=rate,
-            beta1=beta_1,
-            beta2=beta_2,
-            epsilon=epsilon,
-            grad=gradient,
+            var=var,
+            m=m,
+            v=v,
+            beta1_power=tf.constant(self.beta_1, step.dtype) ** step,
+            beta2_power=tf.constant(self.beta_2, step.dtype) ** step,
+            lr=ops.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=ops.cast(gradient, variable.dtype),
         )
 
 

@@ -1,0 +1,150 @@
+"""What computes by other kernels than Keras: the same numbers, and saved as Keras' own."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasbio.layers.batch_normalization import BatchNormalization
+from kerasbio.layers.convolution import POSITIONS, Conv2D, Conv3D
+from kerasbio.optimizers import Adam, AdamW, make_optimizer
+
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+RANDOM = np.random.default_rng(0)
+
+
+def outcome(layer, x, weights, training):
+    """Return outputs, gradients and state of a layer that was called once."""
+    if not layer.built:
+        layer.build(x.shape)
+    layer.set_weights(weights)
+    x = tf.constant(x)
+
+    @tf.function
+    def call(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = layer(x, training=training) if training else layer(x)
+            loss = tf.reduce_sum(outputs**3)
+        return outputs, tape.gradient(loss, [x, *(w.value for w in layer.trainable_weights)])
+
+    outputs, gradients = call(x)
+    return [outputs, *gradients, *layer.get_weights()]
+
+
+def assert_alike(ours, theirs, x, training=None):
+    theirs.build(x.shape)
+    weights = [RANDOM.uniform(0.5, 1.5, w.shape) for w in theirs.weights]
+    for mine, other in zip(
+        outcome(ours, x, weights, training), outcome(theirs, x, weights, training), strict=True
+    ):
+        # Sums of cubes are large where many positions count.
+        scale = max(1.0, float(np.abs(other).max()))
+        np.testing.assert_allclose(mine / scale, other / scale, **CLOSE)
+
+
+@pytest.mark.parametrize("shape", [(4, 6, 5, 3), (2, 3, 4, 5, 3), (5, 3), (1, 1, 1, 3)])
+@pytest.mark.parametrize("settings", [{}, {"momentum": 0.9, "epsilon": 1e-5}, {"scale": False}])
+def test_batch_normalization(shape, settings):
+    x = RANDOM.normal(1, 2, shape).astype(np.float32)
+    for training in (True, False):
+        ours, theirs = BatchNormalization(**settings), keras.layers.BatchNormalization(**settings)
+        assert_alike(ours, theirs, x, training)
+
+
+def test_frozen_batch_normalization_keeps_its_statistics():
+    layer = BatchNormalization()
+    x = RANDOM.normal(size=(4, 6, 5, 3)).astype(np.float32)
+    layer.build(x.shape)
+    layer.trainable = False
+    layer(x, training=True)
+    np.testing.assert_array_equal(layer.moving_mean, np.zeros(3))
+
+
+CONVOLUTIONS = [
+    ((3, 2, 2, 5), {"kernel_size": 3, "padding": "same"}),
+    ((3, 4, 4, 5), {"kernel_size": 3, "padding": "same", "strides": 2}),
+    ((3, 3, 5, 2), {"kernel_size": (2, 3), "padding": "same", "strides": (2, 3)}),
+    ((3, 5, 5, 2), {"kernel_size": 5}),
+    ((3, 6, 5, 2), {"kernel_size": 5, "use_bias": False}),
+    ((3, 1, 1, 4), {"kernel_size": 1, "activation": "relu"}),
+    ((3, 5, 5, 4), {"kernel_size": 3, "dilation_rate": 2}),
+    ((3, 2, 2, 4), {"kernel_size": 3, "padding": "same", "groups": 2}),
+    ((3, 7, 7, 2), {"kernel_size": 3}),
+    ((2, 2, 1, 2, 3), {"kernel_size": 3, "padding": "same"}),
+    ((2, 4, 3, 2, 3), {"kernel_size": (3, 2, 1), "strides": (2, 1, 2)}),
+]
+
+
+@pytest.mark.parametrize(("shape", "settings"), CONVOLUTIONS)
+def test_convolution(shape, settings):
+    pair = (Conv2D, keras.layers.Conv2D) if len(shape) == 4 else (Conv3D, keras.layers.Conv3D)
+    ours, theirs = (kind(4, **settings) for kind in pair)
+    assert_alike(ours, theirs, RANDOM.normal(size=shape).astype(np.float32))
+
+
+def test_tiny_maps_are_a_product():
+    def operations(side):
+        layer = Conv2D(4, 3, padding="same")
+        layer.build((None, side, side, 2))
+        graph = tf.function(layer).get_concrete_function(tf.TensorSpec((None, side, side, 2)))
+        return {operation.type for operation in graph.graph.get_operations()}
+
+    side = int(POSITIONS**0.5)
+    assert "Conv2D" not in operations(side)
+    assert "Conv2D" in operations(side + 1) and "Conv2D" in operations(None)
+
+
+OPTIMIZERS = [
+    (Adam, keras.optimizers.Adam, {}),
+    (Adam, keras.optimizers.Adam, {"beta_1": 0.5, "epsilon": 1e-3, "clipnorm": 0.1}),
+    (Adam, keras.optimizers.Adam, {"amsgrad": True}),
+    (Adam, keras.optimizers.Adam, {"use_ema": True, "gradient_accumulation_steps": 2}),
+    (AdamW, keras.optimizers.AdamW, {"weight_decay": 0.1}),
+]
+
+
+def trained(optimizer, dtype="float32"):
+    random = np.random.default_rng(1)
+    kernel = keras.Variable(random.normal(size=(4, 3)), dtype=dtype)
+    table = keras.Variable(random.normal(size=(5, 3)), dtype=dtype)
+    optimizer.build([kernel, table])
+
+    @tf.function
+    def step(x, rows):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum((x @ kernel.value - tf.gather(table.value, rows)) ** 2)
+        optimizer.apply(tape.gradient(loss, [kernel.value, table.value]), [kernel, table])
+
+    for _ in range(8):
+        step(tf.constant(random.normal(size=(2, 4)), dtype), tf.constant([1, 3]))
+    return [np.asarray(kernel), np.asarray(table), *(np.asarray(v) for v in optimizer.variables)]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "settings"), OPTIMIZERS)
+def test_optimizer(ours, theirs, settings):
+    for mine, other in zip(
+        trained(ours(0.01, **settings)), trained(theirs(0.01, **settings)), strict=True
+    ):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
+
+
+def test_optimizer_in_double_precision():
+    ours, theirs = trained(Adam(0.01), "float64"), trained(keras.optimizers.Adam(0.01), "float64")
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5)
+
+
+def test_saved_as_layers_and_optimizers_of_keras(tmp_path):
+    x = keras.Input((2, 2, 3))
+    model = keras.Model(x, BatchNormalization()(Conv2D(4, 3, padding="same")(x)))
+    model.compile(make_optimizer("adam"), "mse")
+    model.train_on_batch(np.ones((2, 2, 2, 3)), np.ones((2, 2, 2, 4)))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    kinds = [type(layer) for layer in loaded.layers[1:]]
+    assert kinds == [keras.layers.Conv2D, keras.layers.BatchNormalization]
+    assert type(loaded.optimizer) is keras.optimizers.Adam
+    assert type(keras.optimizers.deserialize(keras.optimizers.serialize(AdamW()))) is (
+        keras.optimizers.AdamW
+    )
