@@ -1,5 +1,6 @@
 """The recipe through its command, as a user types it."""
 
+import csv
 import json
 import subprocess
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from kerasbio.datasets.radiographs import Radiographs
+from kerasbio.training.evaluation import compare_classifiers
 from tests.command import kerasbio
 
 
@@ -148,6 +150,34 @@ def test_lenet5_learns(tmp_path, seed):
     assert 0.65 <= value["baseline"] <= 0.90
     assert found["margin"]["value"] >= 0.05 and found["margin"]["low"] > 0.02
     assert (tmp_path / "saved_models/image-diagnosis/1/saved_model.pb").is_file()
+
+
+def read_predictions(run):
+    with (run / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in rows[0] if name.startswith("probability ")]
+    classes = [name.removeprefix("probability ") for name in names]
+    labels = np.array([classes.index(row["label"]) for row in rows])
+    values = np.array([[float(row[name]) for name in names] for row in rows])
+    return classes, labels, np.array([row["subject"] for row in rows]), values
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_resnet18_is_above_lenet5(tmp_path, seed):
+    words = ("train", "image-diagnosis", "--seed", str(seed), "--size", "64", "--minutes", "20")
+    # LeNet-5 does not learn at this size at the rate that suits its own.
+    small = ("--name", "lenet5", "--learning-rate", "1", "--epochs", "60")
+    kerasbio(*words, *small, cwd=tmp_path)
+    kerasbio(*words, "--network", "resnet18", "--name", "resnet18", cwd=tmp_path)
+    runs = tmp_path / "runs/image-diagnosis"
+    classes, labels, subjects, deep = read_predictions(runs / "resnet18")
+    _, same, _, shallow = read_predictions(runs / "lenet5")
+    np.testing.assert_array_equal(labels, same)
+    margin = compare_classifiers(
+        labels, subjects, {"network": deep, "LeNet-5": shallow}, classes
+    ).margins["LeNet-5"]
+    assert margin.low > 0
 
 
 def test_shuffled_labels_are_chance(tmp_path):
