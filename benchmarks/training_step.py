@@ -55,6 +55,8 @@ def _keras(
     import keras
     import tensorflow as tf
 
+    from kerasbio.datasets.batches import without_tuning
+
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     keras.utils.set_random_seed(0)
     model = build()
@@ -62,7 +64,7 @@ def _keras(
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = keras.optimizers.Adam(0.001)
     model.compile(optimizer, loss, steps_per_execution=steps_per_execution)
-    data = tf.data.Dataset.from_tensors((inputs, labels)).repeat(STEPS)
+    data = without_tuning(tf.data.Dataset.from_tensors((inputs, labels)).repeat(STEPS))
     weights = {f"w{i}": w for i, w in enumerate(model.get_weights())}
     before = model.predict(inputs, verbose=0)
     model.train_on_batch(inputs, labels)

@@ -241,3 +241,9 @@ def test_kept_masks_count_as_memory():
         for index in range(4):
             part[index]
     assert cases.read == 4 + 2
+
+
+def test_no_thread_tunes_what_fit_waits_for():
+    # Epochs end when they end: the tuning thread is waited for while it sleeps.
+    data = to_dataset(Subset(Numbers(), np.arange(4)), 2)
+    assert data.options().autotune.enabled is False

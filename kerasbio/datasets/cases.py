@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kerasbio.datasets.batches import LabelBatches, MaskBatches
+from kerasbio.datasets.batches import LabelBatches, MaskBatches, without_tuning
 from kerasbio.errors import KerasbioError
 
 Case = dict[str, Any]
@@ -210,7 +210,8 @@ def to_dataset(
 
     batches = tf.data.Dataset.range(1).flat_map(order).batch(batch_size).map(batch)
     count = -(-len(cases) // batch_size) - skip
-    return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+    known = batches.apply(tf.data.experimental.assert_cardinality(count))
+    return without_tuning(known.prefetch(2))
 
 
 def fingerprint(cases: Cases, *arrays: np.ndarray) -> dict[str, Any]:

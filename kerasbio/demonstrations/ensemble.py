@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from kerasbio.callbacks import LearningRateSchedule
+from kerasbio.datasets.batches import without_tuning
 
 #: Updates that are made in one call of the train function.
 STRIDE = 50
@@ -146,7 +147,7 @@ def train_ensemble(
     model.set_weights(weights)
     data = (np.asarray(x, np.float32)[:, None], np.asarray(values, np.float32))
     model.fit(
-        tf.data.Dataset.from_tensors(data).repeat(updates),
+        without_tuning(tf.data.Dataset.from_tensors(data).repeat(updates)),
         steps_per_epoch=updates,
         shuffle=False,
         verbose=0,

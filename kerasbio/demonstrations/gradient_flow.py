@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasbio.callbacks.gradient_health import GradientHealth
+from kerasbio.datasets.batches import without_tuning
 from kerasbio.datasets.cases import split
 from kerasbio.datasets.table_encoding import fit_encoding
 from kerasbio.datasets.tabular import EncodedCases, load_wisconsin
@@ -179,7 +180,7 @@ def fit_steps(
     # Keras, once seeded, would shuffle arrays into the same order in every epoch.
     batches = tf.data.Dataset.from_tensor_slices((x[order], y[order])).batch(BATCH)
     fitted = model.fit(
-        batches,
+        without_tuning(batches),
         epochs=POINTS,
         steps_per_epoch=steps // POINTS,
         shuffle=False,

@@ -17,6 +17,7 @@ from kerasbio.callbacks import (
 )
 from kerasbio.callbacks.hook import build_state
 from kerasbio.callbacks.normalization import normalizations
+from kerasbio.datasets.batches import without_tuning
 from kerasbio.errors import KerasbioError
 from kerasbio.training.checkpoint import Checkpoint, CheckpointStore
 from kerasbio.training.checkpointing import Checkpointing
@@ -142,6 +143,8 @@ def fit(
         if resumed.state["ended"] and not {"epochs", "minutes"} & set(options.given):
             begin = epochs
     model.stop_training = False
+    if validation_data is not None:
+        validation_data = without_tuning(validation_data)
     with checkpointing.signals(), _told_in_one_line(store):
         for first, last, skipped in _segments(begin, skip, epochs):
             if first >= last or model.stop_training:
@@ -149,7 +152,7 @@ def fit(
             guard.first_batch = progress.first_batch = skipped
             try:
                 model.fit(
-                    feed(epoch, skipped),
+                    without_tuning(feed(epoch, skipped)),
                     validation_data=validation_data,
                     initial_epoch=first,
                     epochs=last,
