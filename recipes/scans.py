@@ -154,7 +154,10 @@ def load_scans(options: RunOptions, target: str, **own: Any) -> Scans:
     if window and not window[0] < window[1]:
         raise KerasbioError(f"--window {window[0]:g} {window[1]:g}: the first must be the lower")
     if options.data:
-        folder = SegmentationFolder(options.data, spacing=own["spacing"] or None)
+        try:
+            folder = SegmentationFolder(options.data, spacing=own["spacing"] or None)
+        except ValueError as error:
+            raise KerasbioError(f"--spacing: {error}") from error
         cases, notes = limit(folder, options.samples, options.seed), list(folder.notes)
         shapes, spacings = _sizes(cases)
     else:
@@ -205,6 +208,12 @@ def _patch(
     if asked and len(asked) != rank:
         raise KerasbioError(
             f"--patch {'x'.join(map(str, asked))} has {len(asked)} axes and the scans {rank}"
+        )
+    least = [min(sizes) for sizes in zip(*shapes, strict=True)]
+    if asked and any(size > most for size, most in zip(asked, least, strict=True)):
+        raise KerasbioError(
+            f"--patch {'x'.join(map(str, asked))} is larger than the smallest scan along each "
+            f"axis, {'x'.join(map(str, least))} voxels: give a smaller one, or none"
         )
     if asked:
         return tuple(asked), False

@@ -259,3 +259,19 @@ def test_unet_finds_lesions(tmp_path):
     assert 0.3 <= best <= 0.7 and values["network"] >= best + 0.15
     assert found["margin"]["low"] > 0
     assert (tmp_path / "saved_models/tumor-segmentation/1/saved_model.pb").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--patch", "9x9x9"), "--patch 9x9x9 is larger than the smallest scan along each axis"),
+        (("--patch", "8x8"), "--patch 8x8 has 2 axes and the scans 3"),
+        (("--spacing", "2"), "--spacing: spacing must be 3 positive lengths in mm"),
+    ],
+)
+def test_wrong_options_are_one_line(tmp_path, options, words):
+    deep(tmp_path / "scans")
+    given = ("--data", str(tmp_path / "scans"), "--output", str(tmp_path), "--dry-run", *options)
+    done = CliRunner().invoke(main, [*TRAIN, *given])
+    assert done.exit_code == 1, done.output
+    assert words in done.output and len(done.output.splitlines()) == 1
