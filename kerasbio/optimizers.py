@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from kerasbio.names import OPTIMIZERS
+from kerasbio.saved_as import saved_as
 
 # Layers that `build_*` give their answers with: Muon is for hidden matrices.
 _OUTPUTS = ["logits", "outputs", "values"]
@@ -39,6 +40,7 @@ class _OneKernel(keras.optimizers.Adam):
         )
 
 
+@saved_as(keras.optimizers.Adam)
 class Adam(_OneKernel):
     """Keras' Adam in a third of its time, saved as that.
 
@@ -47,16 +49,13 @@ class Adam(_OneKernel):
     """
 
 
+@saved_as(keras.optimizers.AdamW)
 class AdamW(_OneKernel, keras.optimizers.AdamW):
     """Keras' Adam with decoupled weight decay in a third of its time, saved as that.
 
     Reference: [Loshchilov and Hutter, Decoupled weight decay regularization,
     2019](https://arxiv.org/abs/1711.05101).
     """
-
-
-# Models are saved with the optimizers of Keras, so that they load where kerasbio is not installed.
-Adam.__module__ = AdamW.__module__ = "keras.optimizers"
 
 
 @keras.saving.register_keras_serializable(package="kerasbio")

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 SMALLEST = (0, 4, 8, 16, 32, 64)
 #: Training cases that baselines are fitted to, and voxels per case that calibration is drawn from.
 FITTED, CALIBRATED = 120, 200
+#: Voxels of scans below which a baseline segments two at once.
+AT_ONCE = 1_000_000
 
 
 class Predictions(NamedTuple):
@@ -162,10 +164,10 @@ def apply_baseline(baseline: Any, cases: Any, kept: int | None) -> tuple[list[An
         mask = baseline.decide(probabilities).astype(np.uint8)
         return mask, None if kept is None else probabilities[..., kept].astype(np.float16)
 
-    # Trees and filters leave other threads alone; two scans at once are what memory is good for.
-    with ThreadPoolExecutor(2) as pool:
-        masks, maps = zip(*pool.map(segment, range(len(images))), strict=True)
-    return list(masks), [] if kept is None else list(maps)
+    # A voxel takes a quarter of a kilobyte: of large scans one at a time.
+    with ThreadPoolExecutor(2 if images[0].size < AT_ONCE else 1) as pool:
+        found = list(pool.map(segment, range(len(images))))
+    return [mask for mask, _ in found], [map for _, map in found if map is not None]
 
 
 class Column(Sequence):

@@ -85,7 +85,8 @@ def scan_options(network: str, dimensions: str, width: int) -> Callable[..., Any
             type=Patch(),
             metavar="SIZE",
             help="Voxels that the network trains on, such as 96x96 or 32x64x64. "
-            "Default: the whole scan, where it is not too large.",
+            "Default: the whole scan, where it is not too large; 64x64 for synthetic slices "
+            "with lesions.",
         ),
         click.option(
             "--window",

@@ -1,5 +1,7 @@
 """What computes by other kernels than Keras: the same numbers, and saved as Keras' own."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -50,6 +52,44 @@ def test_batch_normalization(shape, settings):
     for training in (True, False):
         ours, theirs = BatchNormalization(**settings), keras.layers.BatchNormalization(**settings)
         assert_alike(ours, theirs, x, training)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"axis": 1}, {"dtype": "mixed_float16"}, {"dtype": "float64"}]
+)
+def test_batch_normalization_that_keras_does(settings):
+    x = RANDOM.normal(1, 2, (4, 6, 5, 3)).astype(np.float32)
+    ours, theirs = BatchNormalization(**settings), keras.layers.BatchNormalization(**settings)
+    theirs.build(x.shape)
+    ours.build(x.shape)
+    outputs = [layer(x, training=True) for layer in (ours, theirs)]
+    assert outputs[0].dtype == outputs[1].dtype
+    np.testing.assert_array_equal(*outputs)
+
+
+def test_masked_batch_normalization():
+    x = RANDOM.normal(1, 2, (4, 6, 5, 3)).astype(np.float32)
+    mask = RANDOM.random((4, 6, 5)) < 0.5
+    layers = [BatchNormalization(), keras.layers.BatchNormalization()]
+    np.testing.assert_array_equal(*(layer(x, training=True, mask=mask) for layer in layers))
+
+
+def test_batch_normalization_far_from_0_under_xla():
+    x = RANDOM.normal(-1000, 1, (8, 16, 16, 4)).astype(np.float32)
+    layer = BatchNormalization()
+    layer.build(x.shape)
+    outputs = tf.function(lambda x: layer(x, training=True), jit_compile=True)(tf.constant(x))
+    expected = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + layer.epsilon)
+    np.testing.assert_allclose(outputs, expected, atol=1e-2)
+
+
+def test_batch_normalization_of_unknown_shape():
+    layer = BatchNormalization()
+    layer.build((None, None, None, 3))
+    anything = tf.TensorSpec((None, None, None, None))
+    graph = tf.function(lambda x: layer(x, training=True)).get_concrete_function(anything)
+    assert "FusedBatchNormV3" in {operation.type for operation in graph.graph.get_operations()}
+    assert np.isfinite(graph(tf.ones((2, 3, 3, 3)))).all()
 
 
 def test_frozen_batch_normalization_keeps_its_statistics():
@@ -129,6 +169,15 @@ def test_optimizer(ours, theirs, settings):
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
 
 
+def test_step_is_one_kernel():
+    variable = keras.Variable([1.0, 2.0])
+    optimizer = make_optimizer("adamw")
+    optimizer.build([variable])
+    step = tf.function(lambda: optimizer.apply([tf.ones(2)], [variable])).get_concrete_function()
+    operations = [operation.type for operation in step.graph.get_operations()]
+    assert operations.count("ResourceApplyAdam") == 1 and "Sqrt" not in operations
+
+
 def test_optimizer_in_double_precision():
     ours, theirs = trained(Adam(0.01), "float64"), trained(keras.optimizers.Adam(0.01), "float64")
     for mine, other in zip(ours, theirs, strict=True):
@@ -148,3 +197,12 @@ def test_saved_as_layers_and_optimizers_of_keras(tmp_path):
     assert type(keras.optimizers.deserialize(keras.optimizers.serialize(AdamW()))) is (
         keras.optimizers.AdamW
     )
+
+
+@pytest.mark.parametrize(
+    "made", [Conv2D(4, 3), Conv3D(4, 3), BatchNormalization(), Adam(0.1), AdamW(0.1)]
+)
+def test_pickled_as_of_keras(made):
+    again = pickle.loads(pickle.dumps(made))
+    assert type(again).__name__ == type(made).__name__ and isinstance(made, type(again))
+    assert again.get_config() == made.get_config()

@@ -5,6 +5,7 @@ import os
 import signal
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -80,3 +81,18 @@ def test_nan_is_traced_to_its_layer(name, tmp_path):
     said = str(error.value)
     assert "epoch 1, batch 1: the first layer whose output is not finite is" in said
     assert spoil.name in said and "\n" not in said
+
+
+@on_every_shape
+def test_no_thread_tunes_what_fit_waits_for(tmp_path, monkeypatch, name):
+    given = []
+    whole = keras.Model.fit
+
+    def spy(self, data, **settings):
+        given.extend([data, settings["validation_data"]])
+        return whole(self, data, **settings)
+
+    monkeypatch.setattr(keras.Model, "fit", spy)
+    train_shape(name, tiny_options(tmp_path, epochs=1))
+    tuned = [data.options().autotune.enabled for data in given if data is not None]
+    assert tuned and not any(flag is not False for flag in tuned)

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasbio.saved_as import saved_as
+
 #: Positions up to which weights outnumber what they are applied to.
 POSITIONS = 4
 
@@ -54,6 +56,7 @@ class _ProductWhereTiny(keras.layers.Layer):
         return ops.concatenate(seen, axis=-1)
 
 
+@saved_as(keras.layers.Conv2D)
 class Conv2D(_ProductWhereTiny, keras.layers.Conv2D):
     """Keras' layer for images, quick on maps of up to four pixels too, and saved as that.
 
@@ -61,12 +64,9 @@ class Conv2D(_ProductWhereTiny, keras.layers.Conv2D):
     """
 
 
+@saved_as(keras.layers.Conv3D)
 class Conv3D(_ProductWhereTiny, keras.layers.Conv3D):
     """Keras' layer for volumes, quick on maps of up to four voxels too, and saved as that.
 
     Shapes: `(batch, depth, height, width, channels)` to `(batch, *new sides, filters)`.
     """
-
-
-# Models are saved with the layers of Keras, so that they load where kerasbio is not installed.
-Conv2D.__module__ = Conv3D.__module__ = "keras.layers"
