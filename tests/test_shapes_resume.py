@@ -83,8 +83,7 @@ def test_nan_is_traced_to_its_layer(name, tmp_path):
     assert spoil.name in said and "\n" not in said
 
 
-@on_every_shape
-def test_no_thread_tunes_what_fit_waits_for(tmp_path, monkeypatch, name):
+def test_no_thread_tunes_what_fit_waits_for(tmp_path, monkeypatch):
     given = []
     whole = keras.Model.fit
 
@@ -93,6 +92,6 @@ def test_no_thread_tunes_what_fit_waits_for(tmp_path, monkeypatch, name):
         return whole(self, data, **settings)
 
     monkeypatch.setattr(keras.Model, "fit", spy)
-    train_shape(name, tiny_options(tmp_path, epochs=1))
+    train_shape("graph", tiny_options(tmp_path, epochs=1))
     tuned = [data.options().autotune.enabled for data in given if data is not None]
     assert tuned and not any(flag is not False for flag in tuned)

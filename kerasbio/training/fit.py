@@ -143,8 +143,6 @@ def fit(
         if resumed.state["ended"] and not {"epochs", "minutes"} & set(options.given):
             begin = epochs
     model.stop_training = False
-    if validation_data is not None:
-        validation_data = without_tuning(validation_data)
     with checkpointing.signals(), _told_in_one_line(store):
         for first, last, skipped in _segments(begin, skip, epochs):
             if first >= last or model.stop_training:
@@ -153,7 +151,7 @@ def fit(
             try:
                 model.fit(
                     without_tuning(feed(epoch, skipped)),
-                    validation_data=validation_data,
+                    validation_data=validation_data and without_tuning(validation_data),
                     initial_epoch=first,
                     epochs=last,
                     callbacks=callbacks,
