@@ -220,7 +220,11 @@ def test_wrong_files_are_one_line(tmp_path, spoil, named, words):
 
 def test_a_patch_that_does_not_fit_is_one_line(tmp_path):
     cells(tmp_path / "images")
-    for patch, words in (("64x64", "case "), ("8x8x8", "3 axes"), ("4x4", "too small")):
+    for patch, words in (
+        ("64x64", "larger than the smallest"),
+        ("8x8x8", "3 axes"),
+        ("4x4", "too small"),
+    ):
         done = CliRunner().invoke(
             main,
             [
