@@ -10,11 +10,18 @@ import tensorflow as tf
 
 import kerasbio
 from kerasbio.catalogue import BUILDERS
+from kerasbio.layers.convolution import Conv2D, Conv3D
 from tests.cases import CASES, inputs_of
 
-#: What is saved as a layer of Keras computes by another kernel.
-ROUNDING = {"rtol": 1e-5, "atol": 1e-6}
 by_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+def assert_same(found, expected, model):
+    """Assert equality, but for rounding where a layer comes back as that of Keras."""
+    if any(isinstance(layer, Conv2D | Conv3D) for layer in model.layers):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    else:
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.fixture
@@ -36,7 +43,7 @@ def test_config_round_trip(case, built):
     copy = keras.Model.from_config(built.get_config())
     copy.set_weights(built.get_weights())
     x = inputs_of(built)
-    np.testing.assert_allclose(built(x), copy(x), **ROUNDING)
+    assert_same(built(x), copy(x), built)
     assert [w.path for w in copy.weights] == [w.path for w in built.weights]
 
 
@@ -45,7 +52,7 @@ def test_saved_and_loaded(case, built, tmp_path):
     built.save(tmp_path / "model.keras")
     x = inputs_of(built)
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(built(x), loaded(x), **ROUNDING)
+    assert_same(built(x), loaded(x), built)
 
 
 @by_case
