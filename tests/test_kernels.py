@@ -113,19 +113,21 @@ CONVOLUTIONS = [
     ((3, 7, 7, 2), {"kernel_size": 3}),
     ((2, 2, 1, 2, 3), {"kernel_size": 3, "padding": "same"}),
     ((2, 4, 3, 2, 3), {"kernel_size": (3, 2, 1), "strides": (2, 1, 2)}),
+    ((2, 3, 3, 3, 4), {"kernel_size": (2, 3, 4), "padding": "same"}),
+    ((2, 4, 3, 3, 4), {"kernel_size": (3, 2, 3), "padding": "same", "strides": (1, 2, 3)}),
 ]
 
 
 @pytest.mark.parametrize(("shape", "settings"), CONVOLUTIONS)
 def test_convolution(shape, settings):
     pair = (Conv2D, keras.layers.Conv2D) if len(shape) == 4 else (Conv3D, keras.layers.Conv3D)
-    ours, theirs = (kind(4, **settings) for kind in pair)
+    ours, theirs = (kind(40, **settings) for kind in pair)
     assert_alike(ours, theirs, RANDOM.normal(size=shape).astype(np.float32))
 
 
 def test_tiny_maps_are_a_product():
-    def operations(side):
-        layer = Conv2D(4, 3, padding="same")
+    def operations(side, filters=64):
+        layer = Conv2D(filters, 3, padding="same")
         layer.build((None, side, side, 2))
         graph = tf.function(layer).get_concrete_function(tf.TensorSpec((None, side, side, 2)))
         return {operation.type for operation in graph.graph.get_operations()}
@@ -133,6 +135,7 @@ def test_tiny_maps_are_a_product():
     side = int(POSITIONS**0.5)
     assert "Conv2D" not in operations(side)
     assert "Conv2D" in operations(side + 1) and "Conv2D" in operations(None)
+    assert "Conv2D" in operations(side, filters=side**2 - 1)
 
 
 OPTIMIZERS = [
