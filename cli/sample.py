@@ -44,7 +44,7 @@ def _write_radiograph(file: Path, seed: int) -> str:
     import numpy as np
     from PIL import Image
 
-    from kerasbio.datasets.radiographs import Radiographs
+    from kerasbio.datasets.phantoms.radiographs import Radiographs
 
     cases = Radiographs(1, size=256, seed=seed)
     case = cases[0]
@@ -58,7 +58,7 @@ def _write_patients(file: Path, seed: int) -> str:
 
     import numpy as np
 
-    from kerasbio.datasets.clinical_table import ClinicalTable
+    from kerasbio.datasets.tables.clinical_table import ClinicalTable
 
     table = ClinicalTable(20, seed=seed)
     with file.open("x", newline="") as stream:
@@ -75,7 +75,7 @@ def _write_scan(file: Path, seed: int, target: str) -> str:
     import nibabel
     import numpy as np
 
-    from kerasbio.datasets.abdominal_ct import AbdominalCT
+    from kerasbio.datasets.phantoms.abdominal_ct import AbdominalCT
 
     thick, fine = (8.0, 3.0) if target == "lesions" else (8.0, 5.0)
     shape = (12, 96, 120) if target == "lesions" else (24, 64, 80)

@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from kerasbio.callbacks import GradientHealth as GradientHealth
     from kerasbio.callbacks import LearningRateSchedule as LearningRateSchedule
     from kerasbio.callbacks import reestimate_batch_normalization as reestimate_batch_normalization
-    from kerasbio.datasets.abdominal_ct import AbdominalCT as AbdominalCT
     from kerasbio.datasets.augmentation import Augmentation as Augmentation
-    from kerasbio.datasets.brain_mri import BrainMRI as BrainMRI
     from kerasbio.datasets.cases import split as split
     from kerasbio.datasets.cases import to_dataset as to_dataset
-    from kerasbio.datasets.clinical_table import ClinicalTable as ClinicalTable
+    from kerasbio.datasets.files.graph_files import read_graph as read_graph
+    from kerasbio.datasets.files.image_folder import ImageFolder as ImageFolder
+    from kerasbio.datasets.files.medmnist import MedMNISTFile as MedMNISTFile
+    from kerasbio.datasets.files.segmentation_folder import SegmentationFolder as SegmentationFolder
+    from kerasbio.datasets.files.volume_files import read_mask as read_mask
+    from kerasbio.datasets.files.volume_files import read_volume as read_volume
+    from kerasbio.datasets.files.volume_files import write_mask_like as write_mask_like
     from kerasbio.datasets.gene_network import GeneNetwork as GeneNetwork
-    from kerasbio.datasets.graph_files import read_graph as read_graph
-    from kerasbio.datasets.histology import Histology as Histology
-    from kerasbio.datasets.image_folder import ImageFolder as ImageFolder
-    from kerasbio.datasets.medmnist import MedMNISTFile as MedMNISTFile
     from kerasbio.datasets.patches import PatchSampler as PatchSampler
-    from kerasbio.datasets.radiographs import Radiographs as Radiographs
+    from kerasbio.datasets.phantoms.abdominal_ct import AbdominalCT as AbdominalCT
+    from kerasbio.datasets.phantoms.brain_mri import BrainMRI as BrainMRI
+    from kerasbio.datasets.phantoms.histology import Histology as Histology
+    from kerasbio.datasets.phantoms.radiographs import Radiographs as Radiographs
     from kerasbio.datasets.resampling import resample_image as resample_image
     from kerasbio.datasets.resampling import resample_mask as resample_mask
-    from kerasbio.datasets.segmentation_folder import SegmentationFolder as SegmentationFolder
-    from kerasbio.datasets.table_encoding import fit_encoding as fit_encoding
-    from kerasbio.datasets.table_files import read_tabular as read_tabular
-    from kerasbio.datasets.tabular import TabularCases as TabularCases
-    from kerasbio.datasets.tabular import load_wisconsin as load_wisconsin
-    from kerasbio.datasets.volume_files import read_mask as read_mask
-    from kerasbio.datasets.volume_files import read_volume as read_volume
-    from kerasbio.datasets.volume_files import write_mask_like as write_mask_like
+    from kerasbio.datasets.tables.clinical_table import ClinicalTable as ClinicalTable
+    from kerasbio.datasets.tables.encoding import fit_encoding as fit_encoding
+    from kerasbio.datasets.tables.files import read_tabular as read_tabular
+    from kerasbio.datasets.tables.tabular import TabularCases as TabularCases
+    from kerasbio.datasets.tables.tabular import load_wisconsin as load_wisconsin
     from kerasbio.environments.batched import CartPole as CartPole
     from kerasbio.environments.batched import DiagnosisEnvironment as DiagnosisEnvironment
     from kerasbio.environments.diagnosis import Workup as Workup
@@ -149,24 +149,24 @@ _NAMES = {
         "LearningRateSchedule",
         "reestimate_batch_normalization",
     ),
-    "kerasbio.datasets.abdominal_ct": ("AbdominalCT",),
+    "kerasbio.datasets.phantoms.abdominal_ct": ("AbdominalCT",),
     "kerasbio.datasets.augmentation": ("Augmentation",),
-    "kerasbio.datasets.brain_mri": ("BrainMRI",),
+    "kerasbio.datasets.phantoms.brain_mri": ("BrainMRI",),
     "kerasbio.datasets.cases": ("split", "to_dataset"),
-    "kerasbio.datasets.clinical_table": ("ClinicalTable",),
+    "kerasbio.datasets.tables.clinical_table": ("ClinicalTable",),
     "kerasbio.datasets.gene_network": ("GeneNetwork",),
-    "kerasbio.datasets.graph_files": ("read_graph",),
-    "kerasbio.datasets.histology": ("Histology",),
-    "kerasbio.datasets.image_folder": ("ImageFolder",),
-    "kerasbio.datasets.medmnist": ("MedMNISTFile",),
+    "kerasbio.datasets.files.graph_files": ("read_graph",),
+    "kerasbio.datasets.phantoms.histology": ("Histology",),
+    "kerasbio.datasets.files.image_folder": ("ImageFolder",),
+    "kerasbio.datasets.files.medmnist": ("MedMNISTFile",),
     "kerasbio.datasets.patches": ("PatchSampler",),
-    "kerasbio.datasets.radiographs": ("Radiographs",),
+    "kerasbio.datasets.phantoms.radiographs": ("Radiographs",),
     "kerasbio.datasets.resampling": ("resample_image", "resample_mask"),
-    "kerasbio.datasets.segmentation_folder": ("SegmentationFolder",),
-    "kerasbio.datasets.table_encoding": ("fit_encoding",),
-    "kerasbio.datasets.table_files": ("read_tabular",),
-    "kerasbio.datasets.tabular": ("TabularCases", "load_wisconsin"),
-    "kerasbio.datasets.volume_files": ("read_mask", "read_volume", "write_mask_like"),
+    "kerasbio.datasets.files.segmentation_folder": ("SegmentationFolder",),
+    "kerasbio.datasets.tables.encoding": ("fit_encoding",),
+    "kerasbio.datasets.tables.files": ("read_tabular",),
+    "kerasbio.datasets.tables.tabular": ("TabularCases", "load_wisconsin"),
+    "kerasbio.datasets.files.volume_files": ("read_mask", "read_volume", "write_mask_like"),
     "kerasbio.environments.batched": ("CartPole", "DiagnosisEnvironment"),
     "kerasbio.environments.diagnosis": ("Workup",),
     "kerasbio.export": (

@@ -8,8 +8,8 @@ import numpy as np
 
 from kerasbio.baselines import choose_strength, fit_logistic, subject_folds
 from kerasbio.datasets.cases import Subset, choose_cases, strata
-from kerasbio.datasets.table_encoding import TableEncoding
-from kerasbio.datasets.tabular import TabularCases
+from kerasbio.datasets.tables.encoding import TableEncoding
+from kerasbio.datasets.tables.tabular import TabularCases
 
 #: Inverse strengths of the L2 penalty of the linear model to choose from.
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)

@@ -45,8 +45,8 @@ def gene_network(options: RunOptions, hidden: int, dropout: float, difficulty: f
 
     from kerasbio import baselines
     from kerasbio.datasets.cases import fingerprint
+    from kerasbio.datasets.files.graph_files import read_graph
     from kerasbio.datasets.gene_network import GeneNetwork
-    from kerasbio.datasets.graph_files import read_graph
     from kerasbio.datasets.nodes import element, split_nodes
     from kerasbio.graph_baselines import choose_alpha, label_propagation, normalize_class_mass
     from kerasbio.layers.adjacency import normalize_adjacency

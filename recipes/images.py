@@ -16,9 +16,9 @@ def load_images(options: RunOptions, size: int, difficulty: float) -> tuple[Any,
         difficulty: Of simulated radiographs.
     """
     from kerasbio.datasets.cases import limit
-    from kerasbio.datasets.image_folder import ImageFolder
-    from kerasbio.datasets.medmnist import MedMNISTFile
-    from kerasbio.datasets.radiographs import Radiographs
+    from kerasbio.datasets.files.image_folder import ImageFolder
+    from kerasbio.datasets.files.medmnist import MedMNISTFile
+    from kerasbio.datasets.phantoms.radiographs import Radiographs
 
     if options.data and options.data.endswith(".npz"):
         file = MedMNISTFile(options.data)

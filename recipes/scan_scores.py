@@ -127,7 +127,7 @@ def clean(mask: Any, smallest: int) -> Any:
     """Return a mask without components of fewer voxels."""
     from kerasbio.inference.components import remove_small_components
 
-    return remove_small_components(mask, (1.0,) * mask.ndim, smallest) if smallest else mask
+    return remove_small_components(mask, (1.0,) * mask.ndim, smallest)
 
 
 def fit_baselines(training: Any, num_classes: int, seed: int) -> dict[str, Any]:

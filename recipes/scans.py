@@ -121,8 +121,7 @@ class Scans(NamedTuple):
         cases: Raw scans with masks.
         rank: Spatial axes.
         spacing: Size of a voxel in mm per axis; None where cases differ or do not tell.
-        patch: Voxels that the network trains on.
-        padding: Whether a scan may be smaller than the patch.
+        patch: Voxels that the network trains on; a smaller scan is filled up.
         window: Intensities that become -1 and 1; None standardizes.
         notes: What the user should know.
     """
@@ -131,7 +130,6 @@ class Scans(NamedTuple):
     rank: int
     spacing: tuple[float, ...] | None
     patch: tuple[int, ...]
-    padding: bool
     window: tuple[float, float] | None
     notes: list[str]
 
@@ -147,9 +145,9 @@ def load_scans(options: RunOptions, target: str, **own: Any) -> Scans:
     Raises:
         KerasbioError: If the user's data are not as expected, or the options do not fit them.
     """
-    from kerasbio.datasets.abdominal_ct import AbdominalCT
     from kerasbio.datasets.cases import limit
-    from kerasbio.datasets.segmentation_folder import SegmentationFolder
+    from kerasbio.datasets.files.segmentation_folder import SegmentationFolder
+    from kerasbio.datasets.phantoms.abdominal_ct import AbdominalCT
 
     window = tuple(own["window"]) if own["window"] else None
     if window and not window[0] < window[1]:
@@ -160,7 +158,7 @@ def load_scans(options: RunOptions, target: str, **own: Any) -> Scans:
         except ValueError as error:
             raise KerasbioError(f"--spacing: {error}") from error
         cases, notes = limit(folder, options.samples, options.seed), list(folder.notes)
-        shapes, spacings = _sizes(cases)
+        shapes, spacings = folder.shapes, {_rounded(step) for step in folder.spacings}
     else:
         flat = own["dimensions"] == "2" and own["network"] != "unet-3d"
         shape, step = SIZES[target, 2 if flat else 3]
@@ -174,9 +172,9 @@ def load_scans(options: RunOptions, target: str, **own: Any) -> Scans:
     rank = len(shapes[0])
     if own["network"] == "unet-3d" and rank == 2:
         raise KerasbioError(f"{options.data} holds images and unet-3d takes volumes: use unet")
-    patch, padding = _patch(own["patch"], shapes, rank)
+    patch = _patch(own["patch"], shapes, rank)
     spacing = next(iter(spacings)) if len(spacings) == 1 else None
-    return Scans(cases, rank, spacing, patch, padding, window, notes)
+    return Scans(cases, rank, spacing, patch, window, notes)
 
 
 #: Radius of simulated lesions in mm: what is less than 1 cm across, radiologists call too small to
@@ -193,34 +191,31 @@ SIZES = {
 PATCHES = {("lesions", 2): [64, 64]}
 
 
-def _sizes(cases: Any) -> tuple[list[tuple[int, ...]], set[tuple[float, ...]]]:
-    shapes, spacings = [], set()
-    for i in range(len(cases)):
-        case = cases[i]
-        shapes.append(case["mask"].shape)
-        spacings.add(tuple(round(float(step), 4) for step in case["spacing"]))
-    return shapes, spacings
+def _rounded(spacing: Sequence[float]) -> tuple[float, ...]:
+    return tuple(round(float(step), 4) for step in spacing)
 
 
 def _patch(
     asked: list[int] | None, shapes: Sequence[tuple[int, ...]], rank: int
-) -> tuple[tuple[int, ...], bool]:
-    """Return the patch, and whether a smaller scan is filled up: not to one that was asked for."""
-    if asked and len(asked) != rank:
-        raise KerasbioError(
-            f"--patch {'x'.join(map(str, asked))} has {len(asked)} axes and the scans {rank}"
-        )
+) -> tuple[int, ...]:
+    """Return the patch: what was asked for, if every scan holds it."""
+    if not asked:
+        middle = [sorted(sizes)[len(shapes) // 2] for sizes in zip(*shapes, strict=True)]
+        largest = LARGEST_PATCH[rank] if len(shapes) > 1 else max(middle)
+        return tuple(min(size, largest) for size in middle)
+    if len(asked) != rank:
+        raise KerasbioError(f"--patch {_by(asked)} has {len(asked)} axes and the scans {rank}")
     least = [min(sizes) for sizes in zip(*shapes, strict=True)]
-    if asked and any(size > most for size, most in zip(asked, least, strict=True)):
+    if any(size > most for size, most in zip(asked, least, strict=True)):
         raise KerasbioError(
-            f"--patch {'x'.join(map(str, asked))} is larger than the smallest scan along each "
-            f"axis, {'x'.join(map(str, least))} voxels: give a smaller one, or none"
+            f"--patch {_by(asked)} is larger than the smallest scan along each axis, {_by(least)} "
+            "voxels: give a smaller one, or none"
         )
-    if asked:
-        return tuple(asked), False
-    middle = [sorted(sizes)[len(shapes) // 2] for sizes in zip(*shapes, strict=True)]
-    largest = LARGEST_PATCH[rank] if len(shapes) > 1 else max(middle)
-    return tuple(min(size, largest) for size in middle), True
+    return tuple(asked)
+
+
+def _by(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes))
 
 
 def build_network(kind: str, scans: Scans, num_classes: int, **own: Any) -> Any:
@@ -237,8 +232,7 @@ def build_network(kind: str, scans: Scans, num_classes: int, **own: Any) -> Any:
     pools = unet.plan_pooling(scans.patch, scans.spacing or (1.0,) * scans.rank, own["levels"] - 1)
     if not pools:
         raise KerasbioError(
-            f"a patch of {'x'.join(map(str, scans.patch))} voxels is too small for a U-Net: "
-            "give a larger --patch"
+            f"a patch of {_by(scans.patch)} voxels is too small for a U-Net: give a larger --patch"
         )
     if kind == "unet-3d" and own["width"] % 2:
         raise KerasbioError(f"--width {own['width']}: unet-3d needs an even one")
@@ -266,7 +260,7 @@ def sample_patches(scans: Scans, foreground: float) -> tuple[Any, Any]:
     from kerasbio.datasets.patches import PatchSampler
 
     filling = -1.0 if scans.window else 0.0
-    patches = PatchSampler(scans.patch, foreground, filling if scans.padding else None)
+    patches = PatchSampler(scans.patch, foreground, filling)
     # Organs have sides and hang down: no flips, and small turns.
     augment = Augmentation(
         spacing=scans.spacing, rotation=10.0, scale=0.1, elastic=2.0, gamma=0.0,

@@ -48,9 +48,9 @@ def load_table(
         KerasbioError: If the file is not as expected, or no target is named.
     """
     from kerasbio.datasets.cases import choose_cases
-    from kerasbio.datasets.clinical_table import ClinicalTable
-    from kerasbio.datasets.table_files import read_tabular
-    from kerasbio.datasets.tabular import load_wisconsin
+    from kerasbio.datasets.tables.clinical_table import ClinicalTable
+    from kerasbio.datasets.tables.files import read_tabular
+    from kerasbio.datasets.tables.tabular import load_wisconsin
 
     own = {"--target": target, "--subject": subject, "--task": task, "--decimal": decimal}
     path = Path(options.data) if options.data else None

@@ -175,8 +175,8 @@ def train_on_split(run: Any, table: Any, parts: Any, seed: int) -> Outcome:
     import numpy as np
 
     from kerasbio.datasets.cases import Subset, to_dataset
-    from kerasbio.datasets.table_encoding import fit_encoding
-    from kerasbio.datasets.tabular import EncodedCases
+    from kerasbio.datasets.tables.encoding import fit_encoding
+    from kerasbio.datasets.tables.tabular import EncodedCases
     from kerasbio.losses import CategoricalCrossentropy, MeanSquaredError
     from kerasbio.models.perceptron import build_mlp
     from kerasbio.optimizers import SETTINGS, make_optimizer

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy import ndimage, special, stats
 
-from kerasbio.datasets.abdomen import DRAWN, HOUNSFIELD, RANGES, Abdomen
-from kerasbio.datasets.abdominal_ct import NOISE, PREVALENCE, AbdominalCT
-from kerasbio.datasets.abdominal_organs import DENSITY, MASSES, TISSUE, TISSUES
 from kerasbio.datasets.cases import split
-from kerasbio.datasets.liver_lesions import COUNTS, LESION_RANGES, draw_lesions
-from kerasbio.datasets.partial_volume import voxel_majority, voxel_mean
-from kerasbio.datasets.solids import Harmonics, Superquadric, Tube, draw_harmonics
+from kerasbio.datasets.phantoms.abdomen import DRAWN, HOUNSFIELD, RANGES, Abdomen
+from kerasbio.datasets.phantoms.abdominal_ct import NOISE, PREVALENCE, AbdominalCT
+from kerasbio.datasets.phantoms.abdominal_organs import DENSITY, MASSES, TISSUE, TISSUES
+from kerasbio.datasets.phantoms.liver_lesions import COUNTS, LESION_RANGES, draw_lesions
+from kerasbio.datasets.phantoms.partial_volume import voxel_majority, voxel_mean
+from kerasbio.datasets.phantoms.solids import Harmonics, Superquadric, Tube, draw_harmonics
 
 VOLUME = {"shape": (24, 64, 80), "spacing": (8.0, 5.0, 5.0)}
 

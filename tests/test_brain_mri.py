@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from kerasbio.datasets.brain_mri import BrainMRI
 from kerasbio.datasets.cases import split
+from kerasbio.datasets.phantoms.brain_mri import BrainMRI
 
 #: ml of cerebrospinal fluid, grey and white matter of BrainWeb's phantom.
 BRAINWEB = {"csf": 372.0, "grey matter": 903.2, "white matter": 671.3}

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kerasbio.datasets.clinical_table import BASE, BLOCK, SLOPE, ClinicalTable, burden, filtration
+from kerasbio.datasets.tables.clinical_table import (
+    BASE,
+    BLOCK,
+    SLOPE,
+    ClinicalTable,
+    burden,
+    filtration,
+)
 from kerasbio.metrics import auroc
 
 

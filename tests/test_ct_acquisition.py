@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from kerasbio.datasets import ct_acquisition as ct
-from kerasbio.datasets.shepp_logan import shepp_logan, shepp_logan_sinogram
+from kerasbio.datasets.phantoms import ct_acquisition as ct
+from kerasbio.datasets.phantoms.shepp_logan import shepp_logan, shepp_logan_sinogram
 
 
 def disc(size, spacing, radius, points=8):

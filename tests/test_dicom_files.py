@@ -7,7 +7,12 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RLELossless, generate_uid
 
-from kerasbio.datasets.volume_files import mask_ending, open_volume, read_volume, write_mask_like
+from kerasbio.datasets.files.volume_files import (
+    mask_ending,
+    open_volume,
+    read_volume,
+    write_mask_like,
+)
 from kerasbio.errors import KerasbioError
 
 SERIES = generate_uid()

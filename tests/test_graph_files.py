@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasbio.datasets.graph_files import read_graph
+from kerasbio.datasets.files.graph_files import read_graph
 from kerasbio.errors import KerasbioError
 
 NODES = """id,label,tp53,brca1

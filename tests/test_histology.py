@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from kerasbio.datasets.cases import split
-from kerasbio.datasets.histology import (
+from kerasbio.datasets.phantoms.histology import (
     CLASSES,
     STAINS,
     WHITE,
@@ -13,7 +13,7 @@ from kerasbio.datasets.histology import (
     separate_stains,
     stain_image,
 )
-from kerasbio.datasets.nuclei import KINDS
+from kerasbio.datasets.phantoms.nuclei import KINDS
 
 NAMES = ("background", *KINDS)
 

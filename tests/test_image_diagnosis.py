@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasbio.datasets.radiographs import Radiographs
+from kerasbio.datasets.phantoms.radiographs import Radiographs
 from kerasbio.training.evaluation import compare_classifiers
 from tests.command import kerasbio
 

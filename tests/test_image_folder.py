@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasbio.datasets.image_files import read_image
-from kerasbio.datasets.image_folder import ImageFolder
+from kerasbio.datasets.files.image_files import read_image
+from kerasbio.datasets.files.image_folder import ImageFolder
 from kerasbio.errors import KerasbioError
 
 RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5

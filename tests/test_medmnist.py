@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerasbio.datasets.cases import Subset, limit, split
-from kerasbio.datasets.medmnist import CLASSES, MedMNISTFile
+from kerasbio.datasets.files.medmnist import CLASSES, MedMNISTFile
 from kerasbio.errors import KerasbioError
 
 COUNTS = {"train": 20, "val": 6, "test": 10}

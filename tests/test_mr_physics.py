@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kerasbio.datasets.mr_physics import (
+from kerasbio.datasets.phantoms.mr_physics import (
     SEQUENCES,
     TISSUES,
     Tissue,
@@ -16,7 +16,7 @@ from kerasbio.datasets.mr_physics import (
     spin_echo,
     spoiled_gradient_echo,
 )
-from kerasbio.datasets.random_fields import random_waves
+from kerasbio.datasets.phantoms.random_fields import random_waves
 
 
 def test_signals_of_hand_computed_tissues():

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasbio.datasets.table_encoding import fit_encoding
-from kerasbio.datasets.tabular import TabularCases
+from kerasbio.datasets.tables.encoding import fit_encoding
+from kerasbio.datasets.tables.tabular import TabularCases
 from kerasbio.errors import KerasbioError
 from kerasbio.export.tables import Regressand, export_table_model, input_keys
 from kerasbio.layers.prepare_table import PrepareTable

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasbio.datasets.radiographs import (
+from kerasbio.datasets.phantoms.radiographs import (
     ATTENUATION,
     CLASSES,
     LUNG,
@@ -92,7 +92,7 @@ def test_counts_vary_as_poisson(cases):
 
 def test_detector_noise_is_that_of_the_photons():
     # d(log N) = dN / N, so the noise of the logarithm is 1 / sqrt(N) times the scale.
-    from kerasbio.datasets.radiographs import _detector
+    from kerasbio.datasets.phantoms.radiographs import _detector
 
     random = np.random.default_rng(0)
     images = [_detector(random.poisson(2500.0, (32, 32)), np.random.default_rng(1)) for _ in "ab"]

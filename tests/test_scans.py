@@ -42,10 +42,10 @@ def test_a_wrong_patch_is_named(text):
 
 
 def test_the_default_patch_is_the_middle_size_up_to_a_limit():
-    assert scans._patch(None, [(40, 50)] * 3, 2) == ((40, 50), True)
-    assert scans._patch(None, [(40, 500), (60, 400), (500, 50)], 2) == ((60, 128), True)
-    assert scans._patch(None, [(20, 300, 300)] * 4, 3) == ((20, 64, 64), True)
-    assert scans._patch([9, 8], [(40, 50)], 2) == ((9, 8), False)
+    assert scans._patch(None, [(40, 50)] * 3, 2) == (40, 50)
+    assert scans._patch(None, [(40, 500), (60, 400), (500, 50)], 2) == (60, 128)
+    assert scans._patch(None, [(20, 300, 300)] * 4, 3) == (20, 64, 64)
+    assert scans._patch([9, 8], [(40, 50)], 2) == (9, 8)
     with pytest.raises(KerasbioError, match="--patch 9x8 has 2 axes and the scans 3"):
         scans._patch([9, 8], [(40, 50, 60)] * 3, 3)
 
@@ -82,7 +82,7 @@ def test_options_that_do_not_fit(tmp_path):
 def test_own_volumes_of_several_sizes_and_spacings(tmp_path):
     found = load(data=volumes(tmp_path), network="unet-3d")
     # Of 4 to 9 slices the middle of the sorted six is 7.
-    assert found.rank == 3 and found.patch == (7, 5, 6) and found.padding
+    assert found.rank == 3 and found.patch == (7, 5, 6)
     assert found.spacing == pytest.approx((2, 0.8, 0.8))
     other = np.diag([0.9, 0.8, 2, 1])
     save(tmp_path / "images" / "q_a.nii.gz", np.ones((6, 5, 8)), other)

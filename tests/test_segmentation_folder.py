@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kerasbio.datasets.cases import split
-from kerasbio.datasets.segmentation_folder import SegmentationFolder
+from kerasbio.datasets.files.segmentation_folder import SegmentationFolder
 from kerasbio.errors import KerasbioError
 from tests.test_dicom_files import write_series
 
@@ -44,6 +44,12 @@ def refused(path, *words, **settings):
         assert word in str(error.value)
 
 
+def assert_told(cases):
+    """Compare what the headers promise with what is read."""
+    assert list(cases.shapes) == [cases[i]["mask"].shape for i in range(len(cases))]
+    assert list(cases.spacings) == [cases[i]["spacing"] for i in range(len(cases))]
+
+
 def test_volumes(tmp_path):
     cases = SegmentationFolder(volumes(tmp_path))
     assert len(cases) == 6 and cases.input_names == ("image",) and cases.channels == 1
@@ -57,6 +63,7 @@ def test_volumes(tmp_path):
     assert case["mask"].shape == (7, 5, 6) and case["mask"].dtype.kind in "iu"
     assert case["label"] == 1 and case["subject"] == "p1" and case["file"].endswith("p1_b.nii.gz")
     assert case["spacing"] == pytest.approx((2, 0.8, 0.8))
+    assert_told(cases)
     stored = np.asarray(nib.load(tmp_path / "masks" / "p1_b.nii.gz").dataobj)
     np.testing.assert_array_equal(case["mask"], stored.transpose(2, 1, 0)[:, ::-1, ::-1])
     np.testing.assert_array_equal(cases.counts[3], np.bincount(stored.ravel()))
@@ -87,6 +94,7 @@ def test_one_spacing_for_all(tmp_path):
     assert cases[0]["image"].shape[:3] == cases[0]["mask"].shape == (4, 5, 6)
     assert cases[3]["image"].shape[:3] == cases[3]["mask"].shape == (7, 4, 5)
     assert (cases[0]["mask"] == 1).all() and (cases[0]["image"] == 1).all()
+    assert_told(cases)
     for spacing in ((1, 1), (1, 1, 0)):
         with pytest.raises(ValueError, match="3 positive lengths in mm. Received: spacing="):
             SegmentationFolder(tmp_path, spacing=spacing)
@@ -148,7 +156,9 @@ def test_dicom_images_with_nifti_masks(tmp_path):
         affine = np.diag([-0.9, -0.7, 2.5, 1])
         affine[:3, 3] = 20, 30, -100
         save(tmp_path / "masks" / f"s{k}.nii.gz", (pixels > 999).astype(np.uint8).T, affine)
-    case = SegmentationFolder(tmp_path)[2]
+    cases = SegmentationFolder(tmp_path)
+    assert_told(cases)
+    case = cases[2]
     np.testing.assert_array_equal(case["image"][..., 0], pixels + 2.0 - 1024)
     np.testing.assert_array_equal(case["mask"], pixels > 999)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasbio.datasets.shepp_logan import (
+from kerasbio.datasets.phantoms.shepp_logan import (
     DENSITIES,
     ELLIPSOIDS,
     shepp_logan,

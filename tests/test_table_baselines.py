@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
-from kerasbio.datasets.table_encoding import fit_encoding
-from kerasbio.datasets.tabular import TabularCases, load_wisconsin
+from kerasbio.datasets.tables.encoding import fit_encoding
+from kerasbio.datasets.tables.tabular import TabularCases, load_wisconsin
 from kerasbio.table_baselines import MOST_COLUMNS, fit_table_baselines
 
 SEEN, HELD = np.arange(600), np.arange(600, 900)

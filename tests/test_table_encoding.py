@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from kerasbio.datasets.cases import Subset, split, strata, to_dataset
-from kerasbio.datasets.table_encoding import FEWEST_CASES, fit_encoding
-from kerasbio.datasets.tabular import EncodedCases, TabularCases, load_wisconsin
+from kerasbio.datasets.tables.encoding import FEWEST_CASES, fit_encoding
+from kerasbio.datasets.tables.tabular import EncodedCases, TabularCases, load_wisconsin
 from kerasbio.errors import KerasbioError
 from kerasbio.layers.prepare_table import PrepareTable
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasbio.datasets import table_chunks, table_files
-from kerasbio.datasets.cells import MISSING, parse_numbers
-from kerasbio.datasets.table_chunks import iterate_chunks
-from kerasbio.datasets.table_files import read_tabular
+from kerasbio.datasets.tables import chunks, files
+from kerasbio.datasets.tables.cells import MISSING, parse_numbers
+from kerasbio.datasets.tables.chunks import iterate_chunks
+from kerasbio.datasets.tables.files import read_tabular
 from kerasbio.errors import KerasbioError
 
 ROWS = ["54,m,2.5,sick", "61,f,,well", "47,,1e2,well", "70,m,-3,sick"]
@@ -62,7 +62,7 @@ def test_table(write, encoding):
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_chunks_make_no_difference(write, monkeypatch, rows):
-    monkeypatch.setattr(table_chunks, "ROWS", rows)
+    monkeypatch.setattr(chunks, "ROWS", rows)
     assert check(read_tabular(write(TEXT), "outcome"))
 
 
@@ -114,7 +114,7 @@ def test_files_that_are_not_there(tmp_path):
 
 @pytest.mark.parametrize("start", [0, 1])
 def test_the_row_numbers_of_pandas_are_passed_over(write, start):
-    count = table_chunks.ROWS + 5
+    count = chunks.ROWS + 5
     rows = [f"{start + i},{i * i},{'ab'[i % 2]}" for i in range(count)]
     cases = read_tabular(write("\n".join([",age,outcome", *rows])), "outcome")
     assert cases.columns == ("age",) and len(cases) == count
@@ -231,7 +231,7 @@ def test_both_notations_can_be_read(write):
 def test_no_option_is_named_that_reads_too_little(write, monkeypatch):
     cells = ["1.25"] * 20 + ["1,5"] * 20
     for rows in (10_000, 20, 7):
-        monkeypatch.setattr(table_chunks, "ROWS", rows)
+        monkeypatch.setattr(chunks, "ROWS", rows)
         assert read_tabular(write(column(cells)), "outcome").categorical == ("x",)
 
 
@@ -260,7 +260,7 @@ TOLD = "column 'x' is left out: "
 )
 @pytest.mark.parametrize("rows", [10_000, 5])
 def test_columns_that_tell_nothing_are_left_out(write, monkeypatch, cells, note, rows):
-    monkeypatch.setattr(table_chunks, "ROWS", rows)
+    monkeypatch.setattr(chunks, "ROWS", rows)
     cases = read_tabular(write(column(cells)), "outcome")
     assert ("x" in cases.columns) == (not note) and "noise" in cases.columns
     assert len(cases.notes) == bool(note)
@@ -374,8 +374,8 @@ def test_a_file_that_changes_meanwhile_is_told(write, monkeypatch, change):
         write(changed[change])
         return original(*arguments)
 
-    original = table_files._fill
-    monkeypatch.setattr(table_files, "_fill", fill)
+    original = files._fill
+    monkeypatch.setattr(files, "_fill", fill)
     refused(file, "changed while it was read")
 
 
@@ -413,7 +413,7 @@ def test_parquet(tmp_path, write, monkeypatch):
     }
     file = parquet(tmp_path / "table.PQ", columns)
     assert check(read_tabular(file, "outcome"))
-    monkeypatch.setattr(table_chunks, "ROWS", 3)
+    monkeypatch.setattr(chunks, "ROWS", 3)
     assert check(read_tabular(file, "outcome"))
     (first, second) = iterate_chunks(file)
     assert first.lines == ["row 1", "row 2", "row 3"] and second.lines == ["row 4"]

@@ -9,7 +9,7 @@ import pytest
 from sklearn.model_selection import StratifiedKFold
 
 from kerasbio.datasets.cases import Subset, split
-from kerasbio.datasets.tabular import load_wisconsin
+from kerasbio.datasets.tables.tabular import load_wisconsin
 from kerasbio.metrics import auroc, bootstrap_by_subject
 from kerasbio.recipes.tabular_diagnosis import train_on_split
 from kerasbio.training.options import RunOptions

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from kerasbio.cli.main import main
-from kerasbio.datasets.abdominal_ct import AbdominalCT
+from kerasbio.datasets.phantoms.abdominal_ct import AbdominalCT
 from tests.command import kerasbio
 from tests.test_dicom_files import write_series
 from tests.test_segmentation_folder import save

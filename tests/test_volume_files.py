@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from kerasbio.datasets import volumes
-from kerasbio.datasets.resampling import resample_image, resample_mask, resampled_shape
-from kerasbio.datasets.volume_files import (
+from kerasbio.datasets.files import volumes
+from kerasbio.datasets.files.volume_files import (
     mask_ending,
     open_volume,
     read_mask,
     read_volume,
     write_mask_like,
 )
+from kerasbio.datasets.resampling import resample_image, resample_mask, resampled_shape
 from kerasbio.errors import KerasbioError
 
 #: Every way in which the three axes of a file may lie: 6 orders, 8 signs.

@@ -11,8 +11,8 @@ import tensorflow as tf
 from kerasbio.callbacks.gradient_health import GradientHealth
 from kerasbio.datasets.batches import without_tuning
 from kerasbio.datasets.cases import split
-from kerasbio.datasets.table_encoding import fit_encoding
-from kerasbio.datasets.tabular import EncodedCases, load_wisconsin
+from kerasbio.datasets.tables.encoding import fit_encoding
+from kerasbio.datasets.tables.tabular import EncodedCases, load_wisconsin
 from kerasbio.models.perceptron import build_mlp
 
 WIDTH, DEPTH = 64, 10

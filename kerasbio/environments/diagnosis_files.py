@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasbio.datasets.tables import Table, read_table
+from kerasbio.datasets.tables.reading import Table, read_table
 from kerasbio.environments.diagnosis import MOST_TESTS, DiagnosticTest
 from kerasbio.errors import KerasbioError
 

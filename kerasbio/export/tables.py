@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbio.datasets.table_encoding import TableEncoding
-from kerasbio.datasets.tabular import TabularCases
+from kerasbio.datasets.tables.encoding import TableEncoding
+from kerasbio.datasets.tables.tabular import TabularCases
 from kerasbio.export.saved_model import Answers, Signature, classifier_answers, export_model
 from kerasbio.layers.prepare_table import PrepareTable
 

@@ -22,7 +22,7 @@ def keep_largest_component(
     Raises:
         ValueError: If an argument is out of range.
     """
-    cleaned = _checked(labels)
+    cleaned = _checked(labels, classes, connectivity)
     for _, box, components, sizes in _components(cleaned, classes, connectivity):
         cleaned[box][(components > 0) & (components != np.argmax(sizes) + 1)] = 0
     return cleaned
@@ -52,7 +52,7 @@ def remove_small_components(
     Raises:
         ValueError: If an argument is out of range.
     """
-    cleaned = _checked(labels)
+    cleaned = _checked(labels, classes, connectivity)
     sides = np.asarray(spacing, float)
     if sides.shape != (cleaned.ndim,) or not np.all((sides > 0) & (sides < np.inf)):
         raise ValueError(
@@ -60,7 +60,8 @@ def remove_small_components(
         )
     if not 0 <= minimum < np.inf:
         raise ValueError(f"minimum must be finite and at least 0. Received: minimum={minimum}")
-    for _, box, components, sizes in _components(cleaned, classes, connectivity):
+    found = _components(cleaned, classes, connectivity) if minimum else ()
+    for _, box, components, sizes in found:
         # A component of exactly the least volume is kept, whatever the product rounds to.
         small = sizes * sides.prod() < minimum * (1 - 1e-9)
         cleaned[box][np.concatenate([[False], small])[components]] = 0
@@ -86,7 +87,7 @@ def fill_holes(labels: np.ndarray, classes: Sequence[int] | None = None) -> np.n
     """
     from scipy import ndimage
 
-    filled = _checked(labels)
+    filled = _checked(labels, classes)
     background = filled == 0
     holes = []
     for number, box in _boxes(filled, classes):
@@ -98,7 +99,9 @@ def fill_holes(labels: np.ndarray, classes: Sequence[int] | None = None) -> np.n
     return filled
 
 
-def _checked(labels: np.ndarray) -> np.ndarray:
+def _checked(
+    labels: np.ndarray, classes: Sequence[int] | None, connectivity: int | None = None
+) -> np.ndarray:
     """Return a copy of labels, of whole numbers from 0 on in two or three axes."""
     labels = np.array(labels)
     whole = np.issubdtype(labels.dtype, np.integer) or labels.dtype == bool
@@ -106,6 +109,12 @@ def _checked(labels: np.ndarray) -> np.ndarray:
         raise ValueError(
             "labels must be whole numbers of at least 0 in two or three axes. "
             f"Received: {labels.dtype.name} of shape {labels.shape}"
+        )
+    if classes is not None and not all(number >= 1 for number in classes):
+        raise ValueError(f"classes must be at least 1. Received: classes={tuple(classes)}")
+    if connectivity is not None and connectivity not in range(1, labels.ndim + 1):
+        raise ValueError(
+            f"connectivity must be from 1 to {labels.ndim}. Received: connectivity={connectivity}"
         )
     return labels
 
@@ -116,8 +125,6 @@ def _boxes(
     """Yield the classes that are present, each with the box that holds it."""
     from scipy import ndimage
 
-    if classes is not None and not all(number >= 1 for number in classes):
-        raise ValueError(f"classes must be at least 1. Received: classes={tuple(classes)}")
     boxes = ndimage.find_objects(labels.astype(np.int32, copy=False)) if labels.size else []
     for number, box in enumerate(boxes, start=1):
         if box is not None and (classes is None or number in classes):
@@ -130,12 +137,7 @@ def _components(
     """Yield for each class its box, its components numbered from 1, and their sizes."""
     from scipy import ndimage
 
-    connectivity = labels.ndim if connectivity is None else connectivity
-    if connectivity not in range(1, labels.ndim + 1):
-        raise ValueError(
-            f"connectivity must be from 1 to {labels.ndim}. Received: connectivity={connectivity}"
-        )
-    structure = ndimage.generate_binary_structure(labels.ndim, connectivity)
+    structure = ndimage.generate_binary_structure(labels.ndim, connectivity or labels.ndim)
     for number, box in _boxes(labels, classes):
         components, _ = ndimage.label(labels[box] == number, structure)
         yield number, box, components, np.bincount(components.ravel())[1:]

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasbio.datasets.cells import MISSING
-from kerasbio.datasets.table_encoding import BEND, LARGEST_SCALED, TableEncoding
+from kerasbio.datasets.tables.cells import MISSING
+from kerasbio.datasets.tables.encoding import BEND, LARGEST_SCALED, TableEncoding
 
 #: Blanks at either end of a text, those that `str.strip` of Python takes away.
 BLANK = r"[\s\x0b\x{1c}-\x{1f}\x{85}\p{Z}]+"

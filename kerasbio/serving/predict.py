@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasbio.datasets.image_files import read_image, to_channels
+from kerasbio.datasets.files.image_files import read_image, to_channels
 from kerasbio.errors import KerasbioError
 from kerasbio.serving.versions import describe
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasbio.datasets.cells import Cells, parse_numbers, tell_missing
-from kerasbio.datasets.table_chunks import Chunk, iterate_chunks
-from kerasbio.datasets.tables import quoted
+from kerasbio.datasets.tables.cells import Cells, parse_numbers, tell_missing
+from kerasbio.datasets.tables.chunks import Chunk, iterate_chunks
+from kerasbio.datasets.tables.reading import quoted
 from kerasbio.errors import KerasbioError
 from kerasbio.serving.predict import load_version
 from kerasbio.serving.versions import describe

@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasbio.datasets.image_files import to_channels
-from kerasbio.datasets.resampling import resample_image, resample_mask
-from kerasbio.datasets.volume_files import (
+from kerasbio.datasets.files.image_files import to_channels
+from kerasbio.datasets.files.volume_files import (
     check_mask_path,
     mask_ending,
     open_volume,
     split_name,
     write_mask_like,
 )
-from kerasbio.datasets.volumes import Volume
+from kerasbio.datasets.files.volumes import Volume
+from kerasbio.datasets.resampling import resample_image, resample_mask
 from kerasbio.errors import KerasbioError
 from kerasbio.serving.predict import load_version
 from kerasbio.serving.versions import describe

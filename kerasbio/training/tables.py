@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from kerasbio.datasets.cases import Subset, choose_cases
-from kerasbio.datasets.table_encoding import TableEncoding
-from kerasbio.datasets.tabular import TabularCases
+from kerasbio.datasets.tables.encoding import TableEncoding
+from kerasbio.datasets.tables.tabular import TabularCases
 from kerasbio.metrics.bootstrap import Score
 from kerasbio.metrics.classification import mean_auroc
 from kerasbio.metrics.regression import interval_radius, regression_scores

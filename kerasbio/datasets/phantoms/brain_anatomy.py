@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from kerasbio.datasets.random_fields import random_waves
+from kerasbio.datasets.phantoms.random_fields import random_waves
 
 #: Half axes of the inside of the skull in mm: up, back and to the side. With the base cut away
 #: they hold the 1,946 ml of cerebrospinal fluid, grey and white matter of BrainWeb's phantom.

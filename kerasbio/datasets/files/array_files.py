@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
-from kerasbio.datasets.volumes import reason
+from kerasbio.datasets.files.volumes import reason
 from kerasbio.errors import KerasbioError
 
 #: What NumPy, zipfile and zlib make of a broken file, the header of an array being Python text.

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasbio.datasets.cases import Case, strata
-from kerasbio.datasets.image_files import to_channels
-from kerasbio.datasets.mask_classes import read_mask_classes
-from kerasbio.datasets.resampling import resample_image, resample_mask
-from kerasbio.datasets.segmentation_pairs import Pair, find_pairs
-from kerasbio.datasets.volume_files import open_volume
-from kerasbio.datasets.volumes import VolumeFile
+from kerasbio.datasets.files.image_files import to_channels
+from kerasbio.datasets.files.mask_classes import read_mask_classes
+from kerasbio.datasets.files.segmentation_pairs import Pair, find_pairs
+from kerasbio.datasets.files.volume_files import open_volume
+from kerasbio.datasets.files.volumes import VolumeFile
+from kerasbio.datasets.resampling import resample_image, resample_mask, resampled_shape
 from kerasbio.errors import KerasbioError
 
 #: Subjects needed to train, choose and test.
@@ -40,7 +40,8 @@ class SegmentationFolder:
 
     `labels` say whether a mask has foreground, by which cases are split; where fewer than three
     subjects have none, or some, all are 1. `counts` `(cases, classes)` says how many voxels of
-    each class a mask has, as stored; `notes` what the user should know.
+    each class a mask has, as stored; `shapes` and `spacings` how large each case is when it is
+    read, 1 mm where a file does not say it; `notes` what the user should know.
 
     Args:
         path: The folder.
@@ -81,6 +82,12 @@ class SegmentationFolder:
         self.subjects = np.array([pair.subject for pair in self.pairs])
         self.channels = min(opened.channels for opened in self._opened)
         self._check()
+        self._stored = [opened.spacing or (1.0,) * len(opened.shape) for opened in self._opened]
+        self.spacings = [self.spacing or stored for stored in self._stored]
+        self.shapes = [
+            resampled_shape(opened.shape, stored, given)
+            for opened, stored, given in zip(self._opened, self._stored, self.spacings, strict=True)
+        ]
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -91,17 +98,15 @@ class SegmentationFolder:
         if opened.channels == 3:
             image = to_channels(image, self.channels)
         mask = open_volume(pair.mask).read_mask().values
-        spacing = opened.spacing or (1.0,) * mask.ndim
         if self.spacing is not None:
-            image = resample_image(image, spacing, self.spacing)
-            mask = resample_mask(mask, spacing, self.spacing)
-            spacing = self.spacing
+            image = resample_image(image, self._stored[index], self.spacing)
+            mask = resample_mask(mask, self._stored[index], self.spacing)
         return {
             "image": image,
             "mask": mask,
             "label": int(self.labels[index]),
             "subject": self.subjects[index],
-            "spacing": spacing,
+            "spacing": self.spacings[index],
             "file": str(pair.images[0]),
         }
 

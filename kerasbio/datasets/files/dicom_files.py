@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasbio.datasets.volumes import (
+from kerasbio.datasets.files.volumes import (
     Grid,
     VolumeFile,
     check_size,

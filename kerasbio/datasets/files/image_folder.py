@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasbio.datasets.cases import Case
-from kerasbio.datasets.image_files import ENDINGS, read_image, to_channels
-from kerasbio.datasets.tables import read_table
+from kerasbio.datasets.files.image_files import ENDINGS, read_image, to_channels
+from kerasbio.datasets.tables.reading import read_table
 from kerasbio.errors import KerasbioError
 
 TABLE = "labels.csv"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kerasbio.datasets.random_fields import random_waves
+from kerasbio.datasets.phantoms.random_fields import random_waves
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbio.datasets.cases import Case
-from kerasbio.datasets.tables import Table, quoted, read_table
+from kerasbio.datasets.tables.reading import Table, quoted, read_table
 from kerasbio.errors import KerasbioError
 
 NODES, EDGES = "nodes.csv", "edges.csv"

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from kerasbio.datasets.random_fields import random_waves
-from kerasbio.datasets.tissue_layout import Layout
+from kerasbio.datasets.phantoms.random_fields import random_waves
+from kerasbio.datasets.phantoms.tissue_layout import Layout
 
 #: What of a nucleus is beyond the field is drawn up to this distance from it, in µm.
 MARGIN = 8.0

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasbio.datasets.cells import MISSING, parse_numbers
-from kerasbio.datasets.table_chunks import is_parquet, iterate_chunks, numeric_columns
-from kerasbio.datasets.table_columns import Column, Target, Values, why_useless
-from kerasbio.datasets.tables import find_delimiter, quoted
-from kerasbio.datasets.tabular import TabularCases
+from kerasbio.datasets.tables.cells import MISSING, parse_numbers
+from kerasbio.datasets.tables.chunks import is_parquet, iterate_chunks, numeric_columns
+from kerasbio.datasets.tables.columns import Column, Target, Values, why_useless
+from kerasbio.datasets.tables.reading import find_delimiter, quoted
+from kerasbio.datasets.tables.tabular import TabularCases
 from kerasbio.errors import KerasbioError
 
 #: Columns of which a note is given.

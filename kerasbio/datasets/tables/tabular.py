@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kerasbio.datasets.cases import Case
-from kerasbio.datasets.table_encoding import TableEncoding
+from kerasbio.datasets.tables.encoding import TableEncoding
 
 
 class TabularCases:

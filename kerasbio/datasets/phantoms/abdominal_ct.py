@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kerasbio.datasets import ct_acquisition
-from kerasbio.datasets.abdomen import DRAWN, SEXES, Abdomen
-from kerasbio.datasets.abdominal_organs import TISSUES
 from kerasbio.datasets.cases import Case
-from kerasbio.datasets.ct_acquisition import WATER, parallel_beam
-from kerasbio.datasets.liver_lesions import LESION_RANGES, Lesion, draw_lesions
-from kerasbio.datasets.partial_volume import FINE, voxel_majority, voxel_mean
-from kerasbio.datasets.solids import Points
+from kerasbio.datasets.phantoms import ct_acquisition
+from kerasbio.datasets.phantoms.abdomen import DRAWN, SEXES, Abdomen
+from kerasbio.datasets.phantoms.abdominal_organs import TISSUES
+from kerasbio.datasets.phantoms.ct_acquisition import WATER, parallel_beam
+from kerasbio.datasets.phantoms.liver_lesions import LESION_RANGES, Lesion, draw_lesions
+from kerasbio.datasets.phantoms.partial_volume import FINE, voxel_majority, voxel_mean
+from kerasbio.datasets.phantoms.solids import Points
 
 #: Classes of the mask by target.
 MASK_CLASSES = {
@@ -62,9 +62,10 @@ class AbdominalCT:
 
     Anatomy is painted from implicit solids, which vary with the subject, with partial volume by
     looking up tissues finer than voxels. Every slice is projected, hardened by bone, counted in
-    photons and reconstructed (`kerasbio.datasets.ct_acquisition`), so that noise is correlated,
-    larger in thick directions, and streaks by itself where photons are few. Photons are set, as by
-    automatic exposure control, to a drawn noise in the liver of 10 to 18 HU times `difficulty`.
+    photons and reconstructed (`kerasbio.datasets.phantoms.ct_acquisition`), so that noise is
+    correlated, larger in thick directions, and streaks by itself where photons are few. Photons are
+    set, as by automatic exposure control, to a drawn noise in the liver of 10 to 18 HU times
+    `difficulty`.
 
     With the target `"organs"` seven organs are to be segmented; the strata of the cases are the
     sexes. With `"lesions"` the liver and its lesions are, as in the public liver tumour data. Four

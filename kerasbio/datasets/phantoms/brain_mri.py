@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kerasbio.datasets.brain_anatomy import Head, Tumor
 from kerasbio.datasets.cases import Case
-from kerasbio.datasets.mr_physics import (
+from kerasbio.datasets.phantoms.brain_anatomy import Head, Tumor
+from kerasbio.datasets.phantoms.mr_physics import (
     REFERENCES,
     SEQUENCES,
     TISSUES,

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from kerasbio.datasets.array_files import ArrayHeader, map_array, read_headers
 from kerasbio.datasets.cases import Case
+from kerasbio.datasets.files.array_files import ArrayHeader, map_array, read_headers
 from kerasbio.errors import KerasbioError
 
 PARTS = ("train", "val", "test")

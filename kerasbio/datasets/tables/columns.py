@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasbio.datasets.cells import MISSING, Cells, parse_numbers, tell_missing
-from kerasbio.datasets.tables import quoted
+from kerasbio.datasets.tables.cells import MISSING, Cells, parse_numbers, tell_missing
+from kerasbio.datasets.tables.reading import quoted
 from kerasbio.errors import KerasbioError
 
 #: Values of a column from which on it is no category, and classes that are too many.

@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from kerasbio.datasets.abdomen import Abdomen
-from kerasbio.datasets.abdominal_organs import TISSUE
-from kerasbio.datasets.solids import Points, Superquadric, draw_harmonics
+from kerasbio.datasets.phantoms.abdomen import Abdomen
+from kerasbio.datasets.phantoms.abdominal_organs import TISSUE
+from kerasbio.datasets.phantoms.solids import Points, Superquadric, draw_harmonics
 
 #: Range of every property of a lesion: the radius in mm, contrast over noise, the standard
 #: deviation of the edge over the radius, the largest amplitude of a harmonic, and the longest

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kerasbio.datasets.solids import Solid, Superquadric, Tube, draw_harmonics
+from kerasbio.datasets.phantoms.solids import Solid, Superquadric, Tube, draw_harmonics
 
 #: Mass of organs in g, women and men (ICRP Publication 89, 2002); the gallbladder and the stomach
 #: with their contents.
@@ -73,7 +73,7 @@ def organs(
     """Return the parts of an abdomen, first painted first, in mm from the middle of the body.
 
     Args:
-        ranges: Drawn properties, by the names of `kerasbio.datasets.abdomen.RANGES`.
+        ranges: Drawn properties, by the names of `kerasbio.datasets.phantoms.abdomen.RANGES`.
         scales: Volume of each organ of `MASSES` over that of a man of reference.
         random: Source of the shapes.
     """

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasbio.datasets.tabular import TabularCases
+from kerasbio.datasets.tables.tabular import TabularCases
 
 #: Cases drawn together: case `i` is the same however many there are.
 BLOCK = 1000

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kerasbio.datasets.abdominal_organs import MASSES, TISSUE, TISSUES, organs
-from kerasbio.datasets.solids import Points
+from kerasbio.datasets.phantoms.abdominal_organs import MASSES, TISSUE, TISSUES, organs
+from kerasbio.datasets.phantoms.solids import Points
 
 SEXES = ("female", "male")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from kerasbio.datasets import image_files, nifti_files
-from kerasbio.datasets.array_files import map_array, map_file, read_headers
-from kerasbio.datasets.dicom_files import open_series
-from kerasbio.datasets.image_files import read_image
-from kerasbio.datasets.nifti_files import mask_to_nifti, open_nifti
-from kerasbio.datasets.volumes import Volume, VolumeFile, check_size
+from kerasbio.datasets.files import image_files, nifti_files
+from kerasbio.datasets.files.array_files import map_array, map_file, read_headers
+from kerasbio.datasets.files.dicom_files import open_series
+from kerasbio.datasets.files.image_files import read_image
+from kerasbio.datasets.files.nifti_files import mask_to_nifti, open_nifti
+from kerasbio.datasets.files.volumes import Volume, VolumeFile, check_size
 from kerasbio.errors import KerasbioError
 from kerasbio.training.files import replace_file
 

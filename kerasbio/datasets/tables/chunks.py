@@ -7,8 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasbio.datasets.cells import MISSING, Cells
-from kerasbio.datasets.tables import check_unique, find_delimiter, iterate_rows, no_name, quoted
+from kerasbio.datasets.tables.cells import MISSING, Cells
+from kerasbio.datasets.tables.reading import (
+    check_unique,
+    find_delimiter,
+    iterate_rows,
+    no_name,
+    quoted,
+)
 from kerasbio.errors import KerasbioError
 
 #: Endings of files that are read as Parquet; all others are CSV.

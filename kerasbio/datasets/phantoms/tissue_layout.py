@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasbio.datasets.random_fields import random_waves
+from kerasbio.datasets.phantoms.random_fields import random_waves
 
 #: Height of the columnar cells of a gland in µm. Choice.
 COLUMN = 18.0

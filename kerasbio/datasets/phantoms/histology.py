@@ -3,9 +3,9 @@
 import numpy as np
 
 from kerasbio.datasets.cases import Case
-from kerasbio.datasets.nuclei import KINDS, draw_nuclei, paint_nuclei
-from kerasbio.datasets.random_fields import random_waves
-from kerasbio.datasets.tissue_layout import Layout
+from kerasbio.datasets.phantoms.nuclei import KINDS, draw_nuclei, paint_nuclei
+from kerasbio.datasets.phantoms.random_fields import random_waves
+from kerasbio.datasets.phantoms.tissue_layout import Layout
 
 CLASSES = ("stroma", "benign glands", "inflammation", "tumor")
 #: Optical densities of a unit of haematoxylin and of eosin in red, green and blue: the reference of

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from kerasbio.datasets.volume_files import ENDINGS, split_name
+from kerasbio.datasets.files.volume_files import ENDINGS, split_name
 from kerasbio.errors import KerasbioError
 
 #: Folders of images and masks: ours, and nnU-Net's.

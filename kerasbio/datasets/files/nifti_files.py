@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasbio.datasets.volumes import (
+from kerasbio.datasets.files.volumes import (
     Grid,
     Volume,
     VolumeFile,

@@ -1,0 +1,1 @@
+"""Images, volumes and graphs of a user's own files."""

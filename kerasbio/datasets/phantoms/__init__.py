@@ -1,0 +1,1 @@
+"""Simulated patients: bodies, tissue and how they are imaged."""

@@ -1,0 +1,1 @@
+"""Tables: of the user, of the ward that is simulated, and as features."""
