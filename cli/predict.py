@@ -37,7 +37,8 @@ def predict(
     SAVED_MODEL is a version (saved_models/NAME/1), the folder above it (its highest version
     answers, as in TensorFlow Serving) or the folder of a run. Files are images; scans (NIfTI, the
     folder of a DICOM series, PNG, TIFF, NumPy), whose masks are written as NAME_mask on the grid of
-    the scan, by default beside where you are; or one CSV or Parquet table with the columns of the
+    the scan, by default beside where you are, and whose channels may be files of their own,
+    NAME_0000, NAME_0001, ...; or one CSV or Parquet table with the columns of the
     training in any order, whose rows are written with their predictions.
     """
     path = find_version(saved_model)
@@ -82,14 +83,21 @@ def _show(rows: Iterator[dict[str, Any]], form: str) -> None:
 
 def _segment(path: Path, inputs: tuple[Path, ...], output: Path | None) -> Iterator[dict[str, Any]]:
     """Write the mask of each scan, and yield what it holds."""
-    from kerasbio.serving.predict_volume import open_segmenter, segment_file, segment_files
+    from kerasbio.serving.predict_volume import (
+        open_segmenter,
+        scans_of,
+        segment_file,
+        segment_files,
+    )
 
+    model = open_segmenter(path)
     if output is not None and output.suffix and not output.is_dir():
-        if len(inputs) > 1:
+        scans = scans_of(model, inputs)
+        if len(scans) > 1:
             raise click.UsageError("give one scan at a time, or a folder as --output")
-        yield segment_file(open_segmenter(path), inputs[0], output)
+        yield segment_file(model, scans[0][1], output)
         return
-    yield from segment_files(open_segmenter(path), inputs, output or Path())
+    yield from segment_files(model, inputs, output or Path())
 
 
 def _predict(path: Path, inputs: tuple[Path, ...], whole: bool) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from kerasbio.errors import KerasbioError
 from kerasbio.serving.predict_volume import (
     is_segmenter,
     open_segmenter,
+    scans_of,
     segment_file,
     segment_files,
 )
@@ -126,6 +127,40 @@ def test_files_of_several_kinds_into_a_folder(models, tmp_path):
         "y.nii.gz would both go to",
         "y_mask: rename one",
     )
+
+
+def test_channels_in_files_of_their_own(tmp_path):
+    model = open_segmenter(write_model(tmp_path / "model", channels=2))
+    random = np.random.default_rng(0)
+    channels = random.integers(-100, 500, (3, 2, 5, 6, 7)).astype(np.int16)
+    files = []
+    for scan, parts in zip("abc", channels, strict=True):
+        for number, values in enumerate(parts):
+            files.append(tmp_path / f"{scan}_{number:04d}.nii.gz")
+            nib.save(nib.Nifti1Image(values, np.eye(4)), files[-1])
+    rows = list(segment_files(model, [*files[3::-1], *files[4:]], tmp_path / "out"))
+    assert sorted(row["output"].rsplit("/", 1)[1] for row in rows) == [
+        f"{scan}_mask.nii.gz" for scan in "abc"
+    ]
+    for scan, parts in zip("abc", channels, strict=True):
+        mask = np.asarray(nib.load(tmp_path / "out" / f"{scan}_mask.nii.gz").dataobj)
+        np.testing.assert_array_equal(mask, np.digitize(parts.mean(axis=0), [50.25, 200.25]))
+    segment_file(model, files[:2], tmp_path / "m.nii.gz")
+    rest = list(segment_files(model, files[4:], tmp_path / "out2"))
+    assert [row["file"] for row in rest] == [str(files[4])]
+    out = tmp_path / "out3"
+    refused(
+        lambda: list(segment_files(model, files[:3], out)),
+        "b_0000.nii.gz has 1 channel(s)",
+        "give all, as NAME_0000",
+    )
+    files[2].rename(tmp_path / "b_0002.nii.gz")
+    wrong = [tmp_path / "b_0002.nii.gz", files[3]]
+    refused(lambda: list(segment_files(model, wrong, out)), "the channels of 'b' must count from")
+    nib.save(nib.Nifti1Image(channels[0, 0, :4], np.eye(4)), files[1])
+    refused(lambda: segment_file(model, files[:2], tmp_path / "n.nii.gz"), "a_0001", "6 x 5")
+    # A number alone makes no channel.
+    assert scans_of(model, [tmp_path / "x_0001.png"]) == [("x_0001", [tmp_path / "x_0001.png"])]
 
 
 def test_pictures(models, tmp_path):

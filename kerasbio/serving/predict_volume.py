@@ -1,11 +1,13 @@
 """Segmentation of files with an exported model: a mask on the grid of each file."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from kerasbio.datasets.files.channels import group_channels, is_channel, open_channels
 from kerasbio.datasets.files.image_files import to_channels
 from kerasbio.datasets.files.volume_files import (
     check_mask_path,
@@ -125,6 +127,25 @@ def _call(signature: Any) -> Callable[[np.ndarray], np.ndarray]:
     return function
 
 
+def scans_of(model: ServedSegmenter, files: Sequence[Path | str]) -> list[tuple[str, list[Path]]]:
+    """Return the scans that files are, each with its name and the files of its channels.
+
+    Files are channels of one scan where as many as the network takes are called, as those of
+    nnU-Net, `NAME_0000`, `NAME_0001` and so on, in one folder.
+    """
+    stems = {
+        path: path if path.is_dir() else path.with_name(split_name(path)[0])
+        for path in map(Path, files)
+    }
+    parts = {path: str(stem)[:-5] for path, stem in stems.items() if is_channel(stem.name)}
+    counts = Counter(parts.values())
+    whole = [path for path, scan in parts.items() if counts[scan] == model.channels > 1]
+    scans = group_channels((str(stems[path]), path) for path in whole)
+    return [(Path(scan).name, list(found)) for scan, found in scans.items()] + [
+        (stem.name, [path]) for path, stem in stems.items() if path not in whole
+    ]
+
+
 def segment_files(
     model: ServedSegmenter, files: Sequence[Path | str], folder: Path | str
 ) -> Iterator[dict[str, Any]]:
@@ -132,32 +153,32 @@ def segment_files(
 
     Args:
         model: From `open_segmenter`.
-        files: See `segment_file`.
+        files: See `scans_of` and `segment_file`.
         folder: Where the masks go; it is made where there is none.
 
     Yields:
-        The row of each file, once its mask is written.
+        The row of each scan, once its mask is written.
 
     Raises:
-        KerasbioError: As `segment_file`, and if two files have the same name.
+        KerasbioError: As `scans_of` and `segment_file`, and if two scans have the same name.
     """
-    folder = Path(folder)
-    names = [
-        Path(file).name if Path(file).is_dir() else split_name(Path(file))[0] for file in files
-    ]
-    for place, name in enumerate(names):
+    folder, scans = Path(folder), scans_of(model, files)
+    names = [name for name, _ in scans]
+    for place, (name, given) in enumerate(scans):
         if name in names[:place]:
             raise KerasbioError(
-                f"{files[names.index(name)]} and {files[place]} would both go to "
+                f"{scans[names.index(name)][1][0]} and {given[0]} would both go to "
                 f"{folder / name}_mask: rename one"
             )
     folder.mkdir(parents=True, exist_ok=True)
-    for file, name in zip(files, names, strict=True):
-        ending = mask_ending(open_volume(file))
-        yield segment_file(model, file, folder / f"{name}_mask{ending}")
+    for name, given in scans:
+        ending = mask_ending(open_volume(given[0]))
+        yield segment_file(model, given, folder / f"{name}_mask{ending}")
 
 
-def segment_file(model: ServedSegmenter, file: Path | str, output: Path | str) -> dict[str, Any]:
+def segment_file(
+    model: ServedSegmenter, file: Path | str | Sequence[Path | str], output: Path | str
+) -> dict[str, Any]:
     """Segment a file and write its mask on the file's own grid.
 
     The file is brought to the voxels of the training where it says how large its own are,
@@ -166,7 +187,8 @@ def segment_file(model: ServedSegmenter, file: Path | str, output: Path | str) -
 
     Args:
         model: From `open_segmenter`.
-        file: NIfTI, the folder of a DICOM series, PNG, JPEG, TIFF or NumPy, of any size.
+        file: NIfTI, the folder of a DICOM series, PNG, JPEG, TIFF or NumPy, of any size; or
+            several, one per channel in the order of the training.
         output: A new file; see `write_mask_like`.
 
     Returns:
@@ -177,15 +199,19 @@ def segment_file(model: ServedSegmenter, file: Path | str, output: Path | str) -
         KerasbioError: If the file cannot be read or does not fit the network, or the mask cannot
             be written; names the file.
     """
-    opened = open_volume(file)
+    opened = open_channels([file] if isinstance(file, Path | str) else file)
+    file = opened.path
     if len(opened.shape) < model.rank:
         kinds = {2: "an image", 3: "a volume"}
         raise KerasbioError(
             f"{file} is {kinds[len(opened.shape)]} and {model.path} takes {kinds[model.rank]}"
         )
     if opened.channels != model.channels and {opened.channels, model.channels} != {1, 3}:
+        more = (
+            ": give all, as NAME_0000, NAME_0001, ..." if opened.channels < model.channels else ""
+        )
         raise KerasbioError(
-            f"{file} has {opened.channels} channel(s) and {model.path} takes {model.channels}"
+            f"{file} has {opened.channels} channel(s) and {model.path} takes {model.channels}{more}"
         )
     check_mask_path(Path(output), len(opened.shape))
     volume = opened.read()

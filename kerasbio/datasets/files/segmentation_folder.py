@@ -7,18 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasbio.datasets.cases import Case, strata
+from kerasbio.datasets.files.channels import check_place, open_channels
 from kerasbio.datasets.files.image_files import to_channels
 from kerasbio.datasets.files.mask_classes import read_mask_classes
 from kerasbio.datasets.files.segmentation_pairs import Pair, find_pairs
 from kerasbio.datasets.files.volume_files import open_volume
-from kerasbio.datasets.files.volumes import VolumeFile
 from kerasbio.datasets.resampling import resample_image, resample_mask, resampled_shape
 from kerasbio.errors import KerasbioError
 
 #: Subjects needed to train, choose and test.
 FEWEST = 3
-#: How far, in voxels, a mask may lie beside its image.
-APART = 0.5
 
 
 class Opened(NamedTuple):
@@ -94,7 +92,7 @@ class SegmentationFolder:
 
     def __getitem__(self, index: int) -> Case:
         pair, opened = self.pairs[index], self._opened[index]
-        image = _read_channels([open_volume(file) for file in pair.images])
+        image = open_channels(pair.images).read().values
         if opened.channels == 3:
             image = to_channels(image, self.channels)
         mask = open_volume(pair.mask).read_mask().values
@@ -175,50 +173,13 @@ class SegmentationFolder:
 
 def _read_pair(pair: Pair, verify: bool) -> tuple[Opened, np.ndarray]:
     """Return what the headers say, and how many voxels of each class there are."""
-    files = [open_volume(file) for file in pair.images]
-    mask = open_volume(pair.mask)
-    for file in files:
-        for other, what in ((files[0], "channel"), (mask, "mask")):
-            _check_place(file, other, what)
+    file, mask = open_channels(pair.images), open_volume(pair.mask)
+    check_place(file, mask, "mask")
     values = mask.read_mask().values
     if verify and len(mask.shape) > 2:
-        for file in files:
-            file.read()
+        file.read()
     counts = np.zeros(int(values.max()) + 1, np.int64)
     for plane in values:
         # Plane by plane: counting makes eight bytes of each voxel.
         counts += np.bincount(plane.ravel(), minlength=len(counts))
-    channels = sum(file.channels for file in files)
-    return Opened(files[0].shape, channels, files[0].spacing), counts
-
-
-def _check_place(file: VolumeFile, other: VolumeFile, what: str) -> None:
-    """Raise unless two files of a case have the same voxels."""
-    if file.shape != other.shape:
-        sizes = [" x ".join(map(str, one.shape)) for one in (other, file)]
-        raise KerasbioError(
-            f"{other.path} has {sizes[0]} voxels and its image {file.path.name} {sizes[1]}: give "
-            f"the {what} of this image"
-        )
-    if file.affine is None and other.affine is None:
-        return
-    if file.affine is None or other.affine is None:
-        raise KerasbioError(
-            f"{other.path} and {file.path.name} are of two kinds, of which one does not say where "
-            "its voxels lie: save both as NIfTI"
-        )
-    # The corners lie furthest apart.
-    corners = np.stack(np.meshgrid(*[(0, side - 1) for side in file.shape]), axis=-1).reshape(-1, 3)
-    moved = (file.affine - other.affine) @ np.c_[corners, np.ones(len(corners))].T
-    apart = float(np.linalg.norm(moved[:3], axis=0).max())
-    if apart > APART * min(file.spacing or (1.0,)):
-        raise KerasbioError(
-            f"{other.path} lies up to {apart:.3g} mm beside its image {file.path.name}: give the "
-            f"{what} the affine of its image"
-        )
-
-
-def _read_channels(files: list[VolumeFile]) -> np.ndarray:
-    if len(files) == 1:
-        return files[0].read().values
-    return np.concatenate([file.read().values for file in files], axis=-1)
+    return Opened(file.shape, file.channels, file.spacing), counts

@@ -1,10 +1,10 @@
 """Which files of a folder are the image and the mask of a case."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from kerasbio.datasets.files.channels import group_channels, is_channel
 from kerasbio.datasets.files.volume_files import ENDINGS, split_name
 from kerasbio.errors import KerasbioError
 
@@ -43,7 +43,7 @@ def find_pairs(path: Path) -> list[Pair]:
         )
     images = _list(folder, series=names is PLAIN)
     masks = _list(masked, series=False)
-    channels = _group(folder, images) if names is NNUNET else {n: (f,) for n, f in images.items()}
+    channels = _group(images) if names is NNUNET else {n: (f,) for n, f in images.items()}
     if not channels:
         raise KerasbioError(f"{folder} holds no image ({', '.join(ENDINGS)}): fill it")
     if lacking := sorted(channels.keys() - masks.keys()):
@@ -95,18 +95,11 @@ def _named(folder: Path, series: bool) -> Iterator[tuple[str, Path]]:
             )
 
 
-def _group(folder: Path, images: dict[str, Path]) -> dict[str, tuple[Path, ...]]:
+def _group(images: dict[str, Path]) -> dict[str, tuple[Path, ...]]:
     """Return the channels of each case of nnU-Net."""
-    cases: dict[str, list[tuple[int, Path]]] = {}
     for name, file in images.items():
-        match = re.fullmatch(r"(.+)_(\d{4})", name)
-        if match is None:
+        if not is_channel(name):
             raise KerasbioError(
                 f"{file} does not end in the number of its channel: call it NAME_0000"
             )
-        cases.setdefault(match[1], []).append((int(match[2]), file))
-    for name, files in cases.items():
-        files.sort()
-        if [number for number, _ in files] != list(range(len(files))):
-            raise KerasbioError(f"{files[0][1]}: the channels of {name!r} must count from _0000 on")
-    return {name: tuple(file for _, file in files) for name, files in cases.items()}
+    return group_channels(images.items())
