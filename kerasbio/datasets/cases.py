@@ -1,6 +1,7 @@
 """What every generator and every reader of files gives: cases, split by subject."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ MaskAugment = Callable[[np.ndarray, np.ndarray | None, np.random.Generator], Pai
 
 
 class Cases(Protocol):
-    """A data set whose cases are made or read one at a time, the same each time.
+    """A data set whose cases are made or read each by itself, the same each time.
 
     `cases[i]` is a dict with an array for every name in `input_names`, an integer `label`, a
     `subject` and, where the generator knows it, the `cause` of the label as a vector.
@@ -24,6 +25,8 @@ class Cases(Protocol):
     Where `classes` is empty, labels are values to regress on. Where the authors of a data set have
     split it, `parts` holds the part of each case: 0, 1, ... Cases that lie in memory may have a
     method `take(name, indices)` that gives an input of many at once.
+
+    Two threads may ask for cases at a time.
 
     Cases to segment have one input `image` `(*spatial, channels)`, `mask` `(*spatial)` integers
     with 0 for the background, and `spacing`, the length of a voxel along each axis in mm; their
@@ -40,6 +43,10 @@ class Cases(Protocol):
     def __getitem__(self, index: int) -> Case: ...
 
 
+#: Batches that are made at once.
+AT_ONCE = 2
+
+
 class Subset:
     """Some cases of a data set, kept in memory once made while `memory` bytes allow."""
 
@@ -54,6 +61,7 @@ class Subset:
         self.parts = np.asarray(getattr(cases, "parts", np.zeros(len(cases), int)))[self.indices]
         self.memory = memory
         self._kept: dict[int, Case] = {}
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -65,9 +73,10 @@ class Subset:
             case = self.cases[position]
             kept = (*self.input_names, "mask")
             size = sum(case[name].nbytes for name in kept if name in case)
-            if size <= self.memory:
-                self.memory -= size
-                self._kept[position] = case
+            with self._lock:
+                if size <= self.memory and position not in self._kept:
+                    self.memory -= size
+                    self._kept[position] = case
         return case
 
     def stack(self, name: str, indices: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
@@ -208,7 +217,9 @@ def to_dataset(
             indices = tf.random.experimental.stateless_shuffle(indices, key)
         return tf.data.Dataset.from_tensor_slices(indices[skip * batch_size :])
 
-    batches = tf.data.Dataset.range(1).flat_map(order).batch(batch_size).map(batch)
+    # What takes long in making a case, its sparse products and transforms, runs outside Python.
+    indices = tf.data.Dataset.range(1).flat_map(order).batch(batch_size)
+    batches = indices.map(batch, num_parallel_calls=AT_ONCE, deterministic=True)
     count = -(-len(cases) // batch_size) - skip
     known = batches.apply(tf.data.experimental.assert_cardinality(count))
     return without_tuning(known.prefetch(2))

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,6 +11,9 @@ from kerasbio.errors import KerasbioError
 from kerasbio.inference.blending import BLENDS, blended_slices, read_window, tiles
 from kerasbio.inference.network import Network, read_network
 from kerasbio.models.checks import check_positive
+
+#: Voxels of small windows that a network is given together.
+AT_ONCE = 2**15
 
 
 def sliding_window(
@@ -20,7 +24,7 @@ def sliding_window(
     overlap: float = 0.5,
     blend: str = "gaussian",
     flips: Sequence[int] = (),
-    batch_size: int = 1,
+    batch_size: int | None = None,
     multiple: int | None = None,
     probabilities: bool = False,
     out: np.ndarray | None = None,
@@ -52,7 +56,8 @@ def sliding_window(
             `"constant"`.
         flips: Spatial axes along which the image is mirrored as well, in all combinations; the
             mean of all counts.
-        batch_size: Windows that the network sees at a time.
+        batch_size: Windows that the network sees at a time; by default as many as hold 32,768
+            voxels, or one.
         multiple: Every window begins at a multiple of this. By default what the network pools
             by, so that away from the borders each window sees what a pass over the whole image
             sees; 1 where the graph is not known.
@@ -76,6 +81,8 @@ def sliding_window(
     window = (window,) * rank if isinstance(window, int | np.integer) else tuple(window)
     _check(rank, window, overlap, blend, flips)
     window = tuple(int(size) for size in window)
+    if batch_size is None:
+        batch_size = max(1, AT_ONCE // math.prod(window))
     check_positive(batch_size=batch_size, multiple=1 if multiple is None else multiple)
     network = read_network(model, rank)
     _check_finite(image)
