@@ -83,16 +83,12 @@ def _show(rows: Iterator[dict[str, Any]], form: str) -> None:
 
 def _segment(path: Path, inputs: tuple[Path, ...], output: Path | None) -> Iterator[dict[str, Any]]:
     """Write the mask of each scan, and yield what it holds."""
-    from kerasbio.serving.predict_volume import (
-        open_segmenter,
-        scans_of,
-        segment_file,
-        segment_files,
-    )
+    from kerasbio.datasets.files.channels import find_scans
+    from kerasbio.serving.predict_volume import open_segmenter, segment_file, segment_files
 
     model = open_segmenter(path)
     if output is not None and output.suffix and not output.is_dir():
-        scans = scans_of(model, inputs)
+        scans = find_scans(inputs, model.channels)
         if len(scans) > 1:
             raise click.UsageError("give one scan at a time, or a folder as --output")
         yield segment_file(model, scans[0][1], output)

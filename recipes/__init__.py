@@ -32,8 +32,8 @@ RECIPES = (
     Recipe(
         "image-diagnosis",
         "Name the finding on a chest radiograph, or the class of any image",
-        "LeNet-5",
-        "simulated radiographs of 5 classes; your own PNG, JPEG or TIFF, 8 or 16 bit",
+        "LeNet-5, AlexNet, VGG, ResNet",
+        "simulated radiographs of 5 classes; your own PNG, JPEG or TIFF, 8 or 16 bit; MedMNIST",
         "raw image of any size to probabilities",
     ),
     Recipe(

@@ -67,13 +67,8 @@ def image_diagnosis(
     import numpy as np
 
     from kerasbio import baselines
-    from kerasbio.datasets.cases import (
-        Mapped,
-        fingerprint,
-        shift_image,
-        split,
-        to_dataset,
-    )
+    from kerasbio.datasets.augmentation import shift_image
+    from kerasbio.datasets.cases import Mapped, fingerprint, split, to_dataset
     from kerasbio.layers.prepare_images import PrepareImages, prepare_image
     from kerasbio.losses import CategoricalCrossentropy
     from kerasbio.optimizers import make_optimizer

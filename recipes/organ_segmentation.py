@@ -13,6 +13,7 @@ TASK = Task(
     has_lesions=False,
     foreground=1 / 3,
     described="simulated CT of the abdomen",
+    epochs=9,
 )
 
 
@@ -27,7 +28,7 @@ def organ_segmentation(options: RunOptions, **own) -> None:
     nnU-Net's imagesTr/ and labelsTr/.
     """
     options = options.with_defaults(
-        epochs=9, batch_size=1, optimizer="adam", schedule="cosine",
+        batch_size=1, optimizer="adam", schedule="cosine",
         learning_rate=6.0, warmup_epochs=1.0,
         samples=None if options.data else 120,
     ).for_dry_run()  # fmt: skip

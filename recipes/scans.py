@@ -38,7 +38,9 @@ class Patch(click.ParamType):
         except ValueError:
             sizes = []
         if len(sizes) not in (2, 3) or min(sizes) < 1:
-            self.fail(f"{value!r} is not of the form 96x96 or 32x64x64.", param, ctx)
+            self.fail(
+                f"{value!r} is not of the form 96x96 or 32x64x64, each at least 1.", param, ctx
+            )
         return sizes
 
 
@@ -84,7 +86,7 @@ def scan_options(network: str, dimensions: str, width: int) -> Callable[..., Any
             "--patch",
             type=Patch(),
             metavar="SIZE",
-            help="Voxels that the network trains on, such as 96x96 or 32x64x64. "
+            help="Voxels that the network trains on, such as 96x96 or, slices first, 32x64x64. "
             "Default: the whole scan, where it is not too large; 64x64 for synthetic slices "
             "with lesions.",
         ),
@@ -123,6 +125,7 @@ class Scans(NamedTuple):
         spacing: Size of a voxel in mm per axis; None where cases differ or do not tell.
         patch: Voxels that the network trains on; a smaller scan is filled up.
         window: Intensities that become -1 and 1; None standardizes.
+        last: The highest class that a mask holds.
         notes: What the user should know.
     """
 
@@ -131,6 +134,7 @@ class Scans(NamedTuple):
     spacing: tuple[float, ...] | None
     patch: tuple[int, ...]
     window: tuple[float, float] | None
+    last: int
     notes: list[str]
 
 
@@ -145,7 +149,7 @@ def load_scans(options: RunOptions, target: str, **own: Any) -> Scans:
     Raises:
         KerasbioError: If the user's data are not as expected, or the options do not fit them.
     """
-    from kerasbio.datasets.cases import limit
+    from kerasbio.datasets.cases import choose_cases, limit
     from kerasbio.datasets.files.segmentation_folder import SegmentationFolder
     from kerasbio.datasets.phantoms.abdominal_ct import AbdominalCT
 
@@ -158,7 +162,10 @@ def load_scans(options: RunOptions, target: str, **own: Any) -> Scans:
         except ValueError as error:
             raise KerasbioError(f"--spacing: {error}") from error
         cases, notes = limit(folder, options.samples, options.seed), list(folder.notes)
-        shapes, spacings = folder.shapes, {_rounded(step) for step in folder.spacings}
+        chosen = choose_cases(folder, options.samples, options.seed)
+        shapes = [folder.shapes[i] for i in chosen]
+        last = int(folder.counts[chosen].any(axis=0).nonzero()[0][-1])
+        spacings = {_rounded(folder.spacings[i]) for i in chosen}
     else:
         flat = own["dimensions"] == "2" and own["network"] != "unet-3d"
         shape, step = SIZES[target, 2 if flat else 3]
@@ -167,14 +174,14 @@ def load_scans(options: RunOptions, target: str, **own: Any) -> Scans:
             difficulty=own["difficulty"], seed=options.seed,
         )  # fmt: skip
         notes, window = [SIMULATED], window or SOFT_TISSUE
-        shapes, spacings = [shape], {step}
+        shapes, spacings, last = [shape], {step}, len(cases.mask_classes) - 1
         own["patch"] = own["patch"] or PATCHES.get((target, len(shape)))
     rank = len(shapes[0])
     if own["network"] == "unet-3d" and rank == 2:
         raise KerasbioError(f"{options.data} holds images and unet-3d takes volumes: use unet")
     patch = _patch(own["patch"], shapes, rank)
     spacing = next(iter(spacings)) if len(spacings) == 1 else None
-    return Scans(cases, rank, spacing, patch, window, notes)
+    return Scans(cases, rank, spacing, patch, window, last, notes)
 
 
 #: Radius of simulated lesions in mm: what is less than 1 cm across, radiologists call too small to

@@ -11,6 +11,9 @@ from kerasbio.recipes import scans as common
 from kerasbio.recipes.results import Interface, finish
 from kerasbio.training.options import RunOptions
 
+#: Fewest updates that a network gets by default: those of an epoch of nnU-Net.
+UPDATES = 250
+
 
 class Task(NamedTuple):
     """What tells one recipe that segments from another.
@@ -18,9 +21,10 @@ class Task(NamedTuple):
     Attributes:
         recipe: Its name.
         target: What simulated scans are segmented into.
-        has_lesions: Whether the last class of the masks is one of lesions, each to be found.
+        has_lesions: Whether the last class in the masks is one of lesions, each to be found.
         foreground: Share of the patches that lie about what is to be segmented.
         described: What the simulated data are, in a few words.
+        epochs: Passes over simulated cases; of a few cases as many as make `UPDATES`.
     """
 
     recipe: str
@@ -28,6 +32,7 @@ class Task(NamedTuple):
     has_lesions: bool
     foreground: float
     described: str
+    epochs: int
 
 
 def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
@@ -58,6 +63,8 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
     scans = common.load_scans(options, task.target, **own)
     cases = Mapped(scans.cases, lambda image: prepare_scan(image, scans.window))
     training, validation, test = split(cases, (0.7, 0.1, 0.2), options.seed)
+    steps = -(-len(training) // options.batch_size)
+    options = options.with_defaults(epochs=max(task.epochs, -(-UPDATES // steps)))
     people = [len(np.unique(part.subjects)) for part in (training, validation, test)]
     classes = cases.mask_classes
     data = (
@@ -96,7 +103,7 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
             run,
             model,
             feed,
-            steps_per_epoch=-(-len(training) // options.batch_size),
+            steps_per_epoch=steps,
             validation_data=to_dataset(
                 validation, options.batch_size, augment=patches, target="mask"
             ),
@@ -105,8 +112,8 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
 
         # Evaluate on subjects that nothing has seen, beside what one would try first.
         click.echo("scoring beside thresholds and a voxel classifier")
-        lesion = classes[-1] if task.has_lesions else None
-        judged = [len(classes) - 1] if lesion else range(1, len(classes))
+        lesion = classes[scans.last] if task.has_lesions else None
+        judged = [scans.last] if lesion else range(1, len(classes))
         smallest, found, predictions, maps = scan_scores.predict_all(
             model, training, validation, test, patch=scans.patch, judged=judged, seed=options.seed
         )

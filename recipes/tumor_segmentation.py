@@ -13,6 +13,7 @@ TASK = Task(
     has_lesions=True,
     foreground=0.5,
     described="simulated CT of the liver",
+    epochs=12,
 )
 
 
@@ -24,11 +25,11 @@ def tumor_segmentation(options: RunOptions, **own) -> None:
 
     By default on the liver and its lesions on simulated CT, one slice of each subject; with --data
     FOLDER on your own scans: images/ and masks/ with files of the same names (NIfTI, DICOM series,
-    PNG, TIFF, NumPy), or nnU-Net's imagesTr/ and labelsTr/. The last class of the masks is that
+    PNG, TIFF, NumPy), or nnU-Net's imagesTr/ and labelsTr/. The last class in the masks is that
     of the lesions.
     """
     options = options.with_defaults(
-        epochs=12, batch_size=4, optimizer="adam", schedule="cosine",
+        batch_size=4, optimizer="adam", schedule="cosine",
         learning_rate=3.0, warmup_epochs=1.0,
         samples=None if options.data else 1_900,
     ).for_dry_run()  # fmt: skip

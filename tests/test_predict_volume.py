@@ -8,11 +8,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from kerasbio.datasets.files.channels import find_scans
 from kerasbio.errors import KerasbioError
 from kerasbio.serving.predict_volume import (
     is_segmenter,
     open_segmenter,
-    scans_of,
     segment_file,
     segment_files,
 )
@@ -139,9 +139,7 @@ def test_channels_in_files_of_their_own(tmp_path):
             files.append(tmp_path / f"{scan}_{number:04d}.nii.gz")
             nib.save(nib.Nifti1Image(values, np.eye(4)), files[-1])
     rows = list(segment_files(model, [*files[3::-1], *files[4:]], tmp_path / "out"))
-    assert sorted(row["output"].rsplit("/", 1)[1] for row in rows) == [
-        f"{scan}_mask.nii.gz" for scan in "abc"
-    ]
+    assert [row["output"].rsplit("/", 1)[1][0] for row in rows] == ["b", "a", "c"]
     for scan, parts in zip("abc", channels, strict=True):
         mask = np.asarray(nib.load(tmp_path / "out" / f"{scan}_mask.nii.gz").dataobj)
         np.testing.assert_array_equal(mask, np.digitize(parts.mean(axis=0), [50.25, 200.25]))
@@ -159,8 +157,32 @@ def test_channels_in_files_of_their_own(tmp_path):
     refused(lambda: list(segment_files(model, wrong, out)), "the channels of 'b' must count from")
     nib.save(nib.Nifti1Image(channels[0, 0, :4], np.eye(4)), files[1])
     refused(lambda: segment_file(model, files[:2], tmp_path / "n.nii.gz"), "a_0001", "6 x 5")
-    # A number alone makes no channel.
-    assert scans_of(model, [tmp_path / "x_0001.png"]) == [("x_0001", [tmp_path / "x_0001.png"])]
+
+
+def test_numbered_files_that_are_no_channels(tmp_path):
+    pictures = [tmp_path / f"x_{number:04d}.png" for number in range(3)]
+    for file in pictures:
+        Image.fromarray(np.full((5, 6), 100, np.uint8)).save(file)
+    assert find_scans(pictures, 3) == [(file.stem, [file]) for file in pictures]
+    arrays = [tmp_path / f"v_{number:04d}.npy" for number in range(2)]
+    for file in arrays:
+        np.save(file, np.zeros((5, 6, 7, 2), np.float32))
+    assert find_scans(arrays, 2) == [(file.stem, [file]) for file in arrays]
+    (tmp_path / "notes.txt").write_text("")
+    assert [name for name, _ in find_scans([tmp_path], 1)] == sorted(
+        file.stem for file in pictures + arrays
+    )
+    # A path that is given twice is one too many.
+    pairs = open_segmenter(write_model(tmp_path / "pairs", channels=2))
+    refused(lambda: list(segment_files(pairs, arrays[:1] * 2, tmp_path)), "would both go to")
+    volumes = open_segmenter(write_model(tmp_path / "volumes", channels=3))
+    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3), np.int16), np.eye(4)), tmp_path / "a_0000.nii")
+    refused(
+        lambda: segment_file(volumes, tmp_path / "a_0000.nii", tmp_path / "m.nii"),
+        "has 1 channel(s)", "takes 3",
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="none"):
+        segment_file(volumes, [], tmp_path / "m.nii")
 
 
 def test_pictures(models, tmp_path):

@@ -88,6 +88,15 @@ def test_own_volumes_of_several_sizes_and_spacings(tmp_path):
     save(tmp_path / "images" / "q_a.nii.gz", np.ones((6, 5, 8)), other)
     save(tmp_path / "masks" / "q_a.nii.gz", np.ones((6, 5, 8)), other)
     assert load(data=tmp_path).spacing is None
+    # What is left out does not count.
+    few = [
+        scans.load_scans(RunOptions(data=str(tmp_path), samples=4, seed=seed), "lesions", **OWN)
+        for seed in range(4)
+    ]
+    for each in few:
+        steps = {each.cases[i]["spacing"] for i in range(len(each.cases))}
+        assert (each.spacing is None) == (len(steps) > 1)
+    assert len({each.spacing for each in few}) > 1
     resampled = load(data=tmp_path, spacing=(2.0, 1.6, 1.6))
     assert resampled.spacing == (2.0, 1.6, 1.6) and resampled.patch[1:] == (3, 3)
 

@@ -114,6 +114,13 @@ def test_nnunet(tmp_path):
     content = {"labels": {"0": "background", "2": "tumour", "1": "liver"}}
     (tmp_path / "dataset.json").write_text(json.dumps(content))
     assert SegmentationFolder(tmp_path).mask_classes == ("background", "liver", "tumour")
+    third = tmp_path / "imagesTr" / "p0_a_0002.nii.gz"
+    save(third, nib.load(tmp_path / "imagesTr" / "p0_a_0000.nii.gz").get_fdata())
+    (tmp_path / "imagesTr" / "p1_a_0001.nii.gz").rename(tmp_path / "p1_a_0001.nii.gz")
+    # Three channels are no colours.
+    refused(tmp_path, "p0_a_0000.nii.gz has 3 channels and p1_a_0000.nii.gz 1")
+    third.unlink()
+    (tmp_path / "p1_a_0001.nii.gz").rename(tmp_path / "imagesTr" / "p1_a_0001.nii.gz")
     (tmp_path / "imagesTr" / "p1_a_0000.nii.gz").unlink()
     refused(tmp_path, "p1_a_0001.nii.gz: the channels of 'p1_a' must count from _0000 on")
     (tmp_path / "imagesTr" / "p1_a_0001.nii.gz").unlink()

@@ -237,3 +237,11 @@ def chain(*augments: MaskAugment) -> MaskAugment:
 def without_mask(augment: MaskAugment) -> Augment:
     """Return a function of an image and a generator alone, for images that have a label."""
     return lambda image, random: augment(image, None, random)[0]
+
+
+def shift_image(image: np.ndarray, random: np.random.Generator, largest: int = 2) -> np.ndarray:
+    """Return an image moved by up to `largest` pixels each way, its border repeated."""
+    down, right = random.integers(-largest, largest + 1, 2)
+    rows = np.clip(np.arange(image.shape[0]) - down, 0, image.shape[0] - 1)
+    columns = np.clip(np.arange(image.shape[1]) - right, 0, image.shape[1] - 1)
+    return image[rows][:, columns]

@@ -56,8 +56,7 @@ def sliding_window(
             `"constant"`.
         flips: Spatial axes along which the image is mirrored as well, in all combinations; the
             mean of all counts.
-        batch_size: Windows that the network sees at a time; by default as many as hold 32,768
-            voxels, or one.
+        batch_size: Windows at a time; by default as many as hold 32,768 voxels, or one.
         multiple: Every window begins at a multiple of this. By default what the network pools
             by, so that away from the borders each window sees what a pass over the whole image
             sees; 1 where the graph is not known.
@@ -81,8 +80,7 @@ def sliding_window(
     window = (window,) * rank if isinstance(window, int | np.integer) else tuple(window)
     _check(rank, window, overlap, blend, flips)
     window = tuple(int(size) for size in window)
-    if batch_size is None:
-        batch_size = max(1, AT_ONCE // math.prod(window))
+    batch_size = max(1, AT_ONCE // math.prod(window)) if batch_size is None else batch_size
     check_positive(batch_size=batch_size, multiple=1 if multiple is None else multiple)
     network = read_network(model, rank)
     _check_finite(image)
@@ -110,7 +108,8 @@ def _check(rank: int, window: tuple, overlap: float, blend: str, flips: Sequence
     whole = all(isinstance(size, int | np.integer) and size > 0 for size in window)
     if len(window) != rank or not whole:
         raise ValueError(
-            f"window must be {rank} whole numbers of at least 1. Received: window={window}"
+            f"window must be {rank} whole numbers of at least 1, as the last axis of image is that "
+            f"of channels. Received: window={window}"
         )
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap must be from 0 to below 1. Received: overlap={overlap}")

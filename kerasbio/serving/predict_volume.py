@@ -1,22 +1,19 @@
 """Segmentation of files with an exported model: a mask on the grid of each file."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasbio.datasets.files.channels import group_channels, is_channel, open_channels
+from kerasbio.datasets.files.channels import find_scans, open_channels
 from kerasbio.datasets.files.image_files import to_channels
 from kerasbio.datasets.files.volume_files import (
     check_mask_path,
     mask_ending,
-    open_volume,
-    split_name,
     write_mask_like,
 )
-from kerasbio.datasets.files.volumes import Volume
+from kerasbio.datasets.files.volumes import Volume, VolumeFile
 from kerasbio.datasets.resampling import resample_image, resample_mask
 from kerasbio.errors import KerasbioError
 from kerasbio.serving.predict import load_version
@@ -127,25 +124,6 @@ def _call(signature: Any) -> Callable[[np.ndarray], np.ndarray]:
     return function
 
 
-def scans_of(model: ServedSegmenter, files: Sequence[Path | str]) -> list[tuple[str, list[Path]]]:
-    """Return the scans that files are, each with its name and the files of its channels.
-
-    Files are channels of one scan where as many as the network takes are called, as those of
-    nnU-Net, `NAME_0000`, `NAME_0001` and so on, in one folder.
-    """
-    stems = {
-        path: path if path.is_dir() else path.with_name(split_name(path)[0])
-        for path in map(Path, files)
-    }
-    parts = {path: str(stem)[:-5] for path, stem in stems.items() if is_channel(stem.name)}
-    counts = Counter(parts.values())
-    whole = [path for path, scan in parts.items() if counts[scan] == model.channels > 1]
-    scans = group_channels((str(stems[path]), path) for path in whole)
-    return [(Path(scan).name, list(found)) for scan, found in scans.items()] + [
-        (stem.name, [path]) for path, stem in stems.items() if path not in whole
-    ]
-
-
 def segment_files(
     model: ServedSegmenter, files: Sequence[Path | str], folder: Path | str
 ) -> Iterator[dict[str, Any]]:
@@ -153,16 +131,17 @@ def segment_files(
 
     Args:
         model: From `open_segmenter`.
-        files: See `scans_of` and `segment_file`.
+        files: See `find_scans` and `segment_file`.
         folder: Where the masks go; it is made where there is none.
 
     Yields:
         The row of each scan, once its mask is written.
 
     Raises:
-        KerasbioError: As `scans_of` and `segment_file`, and if two scans have the same name.
+        KerasbioError: As `find_scans` and `segment_file`, and if two scans have the same name; of
+            what headers and names tell, before the first is segmented.
     """
-    folder, scans = Path(folder), scans_of(model, files)
+    folder, scans = Path(folder), find_scans(files, model.channels)
     names = [name for name, _ in scans]
     for place, (name, given) in enumerate(scans):
         if name in names[:place]:
@@ -170,10 +149,15 @@ def segment_files(
                 f"{scans[names.index(name)][1][0]} and {given[0]} would both go to "
                 f"{folder / name}_mask: rename one"
             )
+    opened = [_open_fitting(model, given) for _, given in scans]
     folder.mkdir(parents=True, exist_ok=True)
-    for name, given in scans:
-        ending = mask_ending(open_volume(given[0]))
-        yield segment_file(model, given, folder / f"{name}_mask{ending}")
+    outputs = [
+        folder / f"{name}_mask{mask_ending(file)}" for name, file in zip(names, opened, strict=True)
+    ]
+    for file, output in zip(opened, outputs, strict=True):
+        check_mask_path(output, len(file.shape))
+    for file, output in zip(opened, outputs, strict=True):
+        yield _segment_opened(model, file, output)
 
 
 def segment_file(
@@ -196,29 +180,48 @@ def segment_file(
         `"CLASS voxels"` of an image or where the size of a voxel is not known.
 
     Raises:
+        ValueError: If no file is given.
         KerasbioError: If the file cannot be read or does not fit the network, or the mask cannot
             be written; names the file.
     """
-    opened = open_channels([file] if isinstance(file, Path | str) else file)
-    file = opened.path
+    files = [file] if isinstance(file, Path | str) else file
+    if not files:
+        raise ValueError("file must be a file or several. Received: none")
+    opened = _open_fitting(model, files)
+    check_mask_path(Path(output), len(opened.shape))
+    return _segment_opened(model, opened, Path(output))
+
+
+def _open_fitting(model: ServedSegmenter, files: Sequence[Path | str]) -> VolumeFile:
+    """Open a scan, if the network takes such."""
+    opened = open_channels(files)
     if len(opened.shape) < model.rank:
         kinds = {2: "an image", 3: "a volume"}
         raise KerasbioError(
-            f"{file} is {kinds[len(opened.shape)]} and {model.path} takes {kinds[model.rank]}"
+            f"{opened.path} is {kinds[len(opened.shape)]} and {model.path} takes "
+            f"{kinds[model.rank]}"
         )
-    if opened.channels != model.channels and {opened.channels, model.channels} != {1, 3}:
+    # Pictures may be grey or in colour.
+    grey = opened.grid is None and {opened.channels, model.channels} == {1, 3}
+    if opened.channels != model.channels and not grey:
         more = (
-            ": give all, as NAME_0000, NAME_0001, ..." if opened.channels < model.channels else ""
+            f": give all, as NAME_0000 to NAME_{model.channels - 1:04d}"
+            if opened.channels < model.channels
+            else ""
         )
         raise KerasbioError(
-            f"{file} has {opened.channels} channel(s) and {model.path} takes {model.channels}{more}"
+            f"{opened.path} has {opened.channels} channel(s) and {model.path} takes "
+            f"{model.channels}{more}"
         )
-    check_mask_path(Path(output), len(opened.shape))
+    return opened
+
+
+def _segment_opened(model: ServedSegmenter, opened: VolumeFile, output: Path) -> dict[str, Any]:
     volume = opened.read()
     mask = segment_volume(model, volume)
     write_mask_like(mask, volume, output)
     counts = np.bincount(mask.ravel(), minlength=len(model.classes))
-    row: dict[str, Any] = {"file": str(file), "output": str(output)}
+    row: dict[str, Any] = {"file": str(opened.path), "output": str(output)}
     for name, count in list(zip(model.classes, counts.tolist(), strict=True))[1:]:
         if volume.voxel_volume is None:
             row[f"{name} voxels"] = count

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbio.datasets.files.volume_files import open_volume
+from kerasbio.datasets.files.image_files import ENDINGS as PICTURES
+from kerasbio.datasets.files.volume_files import IGNORED, open_volume, split_name
 from kerasbio.datasets.files.volumes import VolumeFile
 from kerasbio.errors import KerasbioError
 
@@ -42,11 +43,68 @@ def group_channels(files: Iterable[tuple[str, Path]]) -> dict[str, tuple[Path, .
     return {scan: tuple(file for _, file in found) for scan, found in scans.items()}
 
 
+def find_scans(files: Sequence[Path | str], channels: int) -> list[tuple[str, list[Path]]]:
+    """Return the scans that files are: each file one, or all channels of a scan together.
+
+    Of several channels, files of one channel in one folder that are called, as those of nnU-Net,
+    `NAME_0000`, `NAME_0001` and so on, are one scan; three pictures are no colours of one. A folder
+    stands for the scans in it, unless it is that of a DICOM series.
+
+    Args:
+        files: Files, or folders of such; see `open_volume`.
+        channels: Those of a scan.
+
+    Returns:
+        Name and files of each scan, in the order of their first files.
+
+    Raises:
+        KerasbioError: If a scan has another number of channels, or a numbered file cannot be read.
+    """
+    names: list[str] = []
+    scans: dict[int, tuple[str, list[Path]]] = {}
+    parts: dict[Path, list[tuple[int, Path]]] = {}
+    for place, path in enumerate(each for file in files for each in _unfolded(Path(file))):
+        name = path.name if path.is_dir() else split_name(path)[0]
+        names.append(name)
+        if channels > 1 and is_channel(name) and _is_part(path, channels):
+            parts.setdefault(path.resolve().parent / name[:-5], []).append((place, path))
+        else:
+            scans[place] = (name, [path])
+    for scan, found in parts.items():
+        if len(found) != channels:
+            raise KerasbioError(
+                f"{found[0][1]}: {len(found)} channel(s) of {scan.name!r} given and the network "
+                f"takes {channels}: give all, {scan.name}_0000 to {scan.name}_{channels - 1:04d}"
+            )
+        (ordered,) = group_channels((names[place], path) for place, path in found).values()
+        scans[found[0][0]] = (scan.name, list(ordered))
+    return [scans[place] for place in sorted(scans)]
+
+
+def _unfolded(path: Path) -> list[Path]:
+    """Return the scans in a folder that is no DICOM series, or the path itself."""
+    if not path.is_dir():
+        return [path]
+    files = [file for file in sorted(path.iterdir()) if not file.name.startswith(".")]
+    known = [file for file in files if split_name(file)[1]]
+    is_series = any(file.suffix.lower() not in IGNORED for file in files if file not in known)
+    return [path] if is_series or not known else known
+
+
+def _is_part(path: Path, channels: int) -> bool:
+    """Return whether a file may be one of several channels."""
+    is_picture = split_name(path)[1] in PICTURES
+    return open_volume(path).channels == 1 and not (is_picture and channels == 3)
+
+
 def open_channels(paths: Sequence[Path | str]) -> VolumeFile:
     """Open the files of the channels of one scan as one file, of the first's name.
 
     Args:
         paths: One file or several; see `open_volume`.
+
+    Returns:
+        The file, whose channels are those of all in their order.
 
     Raises:
         KerasbioError: As `open_volume`, and if a file does not lie where the first does.
@@ -54,7 +112,7 @@ def open_channels(paths: Sequence[Path | str]) -> VolumeFile:
     files = [open_volume(path) for path in paths]
     first = files[0]
     for file in files[1:]:
-        check_place(file, first, "channel")
+        check_place(first, file, "channel")
     if len(files) == 1:
         return first
 

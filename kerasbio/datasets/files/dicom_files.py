@@ -99,7 +99,9 @@ def _list_files(pydicom: Any, folder: Path) -> list[Path]:
         elif file.suffix.lower() == ".dcm":
             raise KerasbioError(f"{file} is no DICOM file: replace or remove it")
     if not files:
-        raise KerasbioError(f"{folder} holds no DICOM file: give the folder of one series")
+        raise KerasbioError(
+            f"{folder} holds no DICOM file: give the folder of one series, or a file"
+        )
     return files
 
 

@@ -25,6 +25,7 @@ class Opened(NamedTuple):
     shape: tuple[int, ...]
     channels: int
     spacing: tuple[float, ...] | None
+    is_colour: bool
 
 
 class SegmentationFolder:
@@ -93,7 +94,7 @@ class SegmentationFolder:
     def __getitem__(self, index: int) -> Case:
         pair, opened = self.pairs[index], self._opened[index]
         image = open_channels(pair.images).read().values
-        if opened.channels == 3:
+        if opened.is_colour:
             image = to_channels(image, self.channels)
         mask = open_volume(pair.mask).read_mask().values
         if self.spacing is not None:
@@ -116,12 +117,13 @@ class SegmentationFolder:
             raise KerasbioError(
                 f"{self.path} holds images and volumes ({flat.name} and {deep.name}): keep one kind"
             )
+        fewest = self.pairs[[opened.channels for opened in self._opened].index(self.channels)]
         for pair, opened in zip(self.pairs, self._opened, strict=True):
             # Grey and colour go together, as grey.
-            if opened.channels != self.channels and {opened.channels, self.channels} != {1, 3}:
+            if opened.channels != self.channels and not (opened.is_colour and self.channels == 1):
                 raise KerasbioError(
-                    f"{pair.images[0]} has {opened.channels} channels and others {self.channels}: "
-                    "give each case the same"
+                    f"{pair.images[0]} has {opened.channels} channels and {fewest.images[0].name} "
+                    f"{self.channels}: give each case the same"
                 )
         if not self.labels.any():
             raise KerasbioError(
@@ -182,4 +184,5 @@ def _read_pair(pair: Pair, verify: bool) -> tuple[Opened, np.ndarray]:
     for plane in values:
         # Plane by plane: counting makes eight bytes of each voxel.
         counts += np.bincount(plane.ravel(), minlength=len(counts))
-    return Opened(file.shape, file.channels, file.spacing), counts
+    is_colour = file.channels == 3 and len(pair.images) == 1
+    return Opened(file.shape, file.channels, file.spacing, is_colour), counts

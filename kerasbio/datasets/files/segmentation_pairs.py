@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kerasbio.datasets.files.channels import group_channels, is_channel
-from kerasbio.datasets.files.volume_files import ENDINGS, split_name
+from kerasbio.datasets.files.volume_files import ENDINGS, IGNORED, split_name
 from kerasbio.errors import KerasbioError
 
 #: Folders of images and masks: ours, and nnU-Net's.
 PLAIN, NNUNET = ("images", "masks"), ("imagesTr", "labelsTr")
-#: Endings of what may lie beside images: notes, tables, and what a file manager leaves.
-IGNORED = (".txt", ".md", ".json", ".csv", ".tsv", ".db", ".ini")
 
 
 class Pair(NamedTuple):
@@ -47,6 +45,11 @@ def find_pairs(path: Path) -> list[Pair]:
     if not channels:
         raise KerasbioError(f"{folder} holds no image ({', '.join(ENDINGS)}): fill it")
     if lacking := sorted(channels.keys() - masks.keys()):
+        if is_channel(lacking[0]) and lacking[0][:-5] in masks:
+            raise KerasbioError(
+                f"{channels[lacking[0]][0]} looks like a channel of {lacking[0][:-5]!r}: call the "
+                f"folders {NNUNET[0]}/ and {NNUNET[1]}/"
+            )
         raise KerasbioError(
             f"{channels[lacking[0]][0]} has no mask: add {masked / lacking[0]} with one of the "
             f"endings {', '.join(ENDINGS)}"

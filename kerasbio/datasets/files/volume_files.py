@@ -19,6 +19,8 @@ from kerasbio.training.files import replace_file
 
 ARRAYS = (".npy", ".npz")
 ENDINGS = (*nifti_files.ENDINGS, *image_files.ENDINGS, *ARRAYS)
+#: Endings of what may lie beside images: notes, tables, and what a file manager leaves.
+IGNORED = (".txt", ".md", ".json", ".csv", ".tsv", ".db", ".ini")
 #: Pictures that keep a class number as it is; JPEG does not.
 LOSSLESS = (".png", ".tif", ".tiff")
 #: Most channels that the last axis of an array is taken for.
