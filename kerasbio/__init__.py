@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kerasbio.datasets.files.image_folder import ImageFolder as ImageFolder
     from kerasbio.datasets.files.medmnist import MedMNISTFile as MedMNISTFile
     from kerasbio.datasets.files.segmentation_folder import SegmentationFolder as SegmentationFolder
+    from kerasbio.datasets.files.volume_files import open_volume as open_volume
     from kerasbio.datasets.files.volume_files import read_mask as read_mask
     from kerasbio.datasets.files.volume_files import read_volume as read_volume
     from kerasbio.datasets.files.volume_files import write_mask_like as write_mask_like
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from kerasbio.metrics.kernel_distance import KernelDistance as KernelDistance
     from kerasbio.metrics.lesions import froc_curve as froc_curve
     from kerasbio.metrics.lesions import froc_sensitivity as froc_sensitivity
+    from kerasbio.metrics.lesions import lesion_candidates as lesion_candidates
     from kerasbio.metrics.lesions import match_lesions as match_lesions
     from kerasbio.metrics.overlap import dice_coefficient as dice_coefficient
     from kerasbio.metrics.overlap import intersection_over_union as intersection_over_union
@@ -100,6 +102,7 @@ if TYPE_CHECKING:
     from kerasbio.metrics.ranking import sensitivity_at_specificity as sensitivity_at_specificity
     from kerasbio.metrics.regression import regression_scores as regression_scores
     from kerasbio.metrics.segmentation import segmentation_scores as segmentation_scores
+    from kerasbio.metrics.surface import SurfaceDistances as SurfaceDistances
     from kerasbio.metrics.surface import average_surface_distance as average_surface_distance
     from kerasbio.metrics.surface import hausdorff_distance as hausdorff_distance
     from kerasbio.metrics.surface import normalized_surface_dice as normalized_surface_dice
@@ -166,7 +169,12 @@ _NAMES = {
     "kerasbio.datasets.tables.encoding": ("fit_encoding",),
     "kerasbio.datasets.tables.files": ("read_tabular",),
     "kerasbio.datasets.tables.tabular": ("TabularCases", "load_wisconsin"),
-    "kerasbio.datasets.files.volume_files": ("read_mask", "read_volume", "write_mask_like"),
+    "kerasbio.datasets.files.volume_files": (
+        "open_volume",
+        "read_mask",
+        "read_volume",
+        "write_mask_like",
+    ),
     "kerasbio.environments.batched": ("CartPole", "DiagnosisEnvironment"),
     "kerasbio.environments.diagnosis": ("Workup",),
     "kerasbio.export": (
@@ -220,12 +228,18 @@ _NAMES = {
     ),
     "kerasbio.metrics.dice_score": ("DiceScore",),
     "kerasbio.metrics.kernel_distance": ("KernelDistance",),
-    "kerasbio.metrics.lesions": ("froc_curve", "froc_sensitivity", "match_lesions"),
+    "kerasbio.metrics.lesions": (
+        "froc_curve",
+        "froc_sensitivity",
+        "lesion_candidates",
+        "match_lesions",
+    ),
     "kerasbio.metrics.overlap": ("dice_coefficient", "intersection_over_union", "volume_error"),
     "kerasbio.metrics.ranking": ("average_precision", "sensitivity_at_specificity"),
     "kerasbio.metrics.regression": ("regression_scores",),
     "kerasbio.metrics.segmentation": ("segmentation_scores",),
     "kerasbio.metrics.surface": (
+        "SurfaceDistances",
         "average_surface_distance",
         "hausdorff_distance",
         "normalized_surface_dice",
@@ -261,6 +275,7 @@ _NAMES = {
     "kerasbio.training.trainer": ("Trainer",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
@@ -270,4 +285,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULES])
+    hidden = {"Any", "TYPE_CHECKING", "importlib"}
+    return sorted({*globals(), *_MODULES} - hidden)

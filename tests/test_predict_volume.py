@@ -149,8 +149,8 @@ def test_channels_in_files_of_their_own(tmp_path):
     out = tmp_path / "out3"
     refused(
         lambda: list(segment_files(model, files[:3], out)),
-        "b_0000.nii.gz has 1 channel(s)",
-        "give all, as NAME_0000",
+        "b_0000.nii.gz: 1 channel(s) of 'b' given",
+        "give all, b_0000 to b_0001",
     )
     files[2].rename(tmp_path / "b_0002.nii.gz")
     wrong = [tmp_path / "b_0002.nii.gz", files[3]]

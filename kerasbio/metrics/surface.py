@@ -162,9 +162,10 @@ def hausdorff_distance(
     percentile: float = 100,
     convention: str = "directed",
 ) -> float:
-    """Return the Hausdorff distance in mm; see `SurfaceDistances` and its `hausdorff`.
+    """Return the Hausdorff distance in mm: how far the surfaces are apart where they are furthest.
 
-    HD95 is that with `percentile=95`. Three conventions of it are in use and differ: name it.
+    HD95 is that with `percentile=95`. Three conventions of it are in use and differ, so tell which
+    you report: see `SurfaceDistances.hausdorff`. What empty masks give is in `SurfaceDistances`.
 
     Args:
         truth: `(*spatial)` integers or booleans; what is not 0 is inside.

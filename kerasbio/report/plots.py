@@ -43,6 +43,8 @@ LOOK: dict[Any, Any] = {
     "text.parse_math": False,
 }
 LARGEST_LABELLED = 8
+#: Of what range on a metric is drawn by its logarithm.
+WIDE = 100
 
 
 def draw(
@@ -96,6 +98,10 @@ def plot_metric(path: Path, history: Mapping[str, np.ndarray], name: str) -> Pat
         for label, (values, color) in lines.items():
             axes.plot(epochs, values, color=color, **_marker(epochs))
             ends[label] = (values, color)
+        seen = np.concatenate([values for values, _ in lines.values()])
+        if np.nanmin(seen) > 0 and np.nanmax(seen) > WIDE * np.nanmin(seen):
+            # A peak at the beginning would flatten the rest.
+            axes.set_yscale("log")
         label_ends(axes, epochs, ends)
 
     return draw(path, paint)
