@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import click
 
 SIMULATED = "The data are simulated: no clinical performance is implied."
+#: Subjects below which an interval is told to be of little worth.
+FEW_SUBJECTS = 10
 
 
 class Interface(NamedTuple):
@@ -71,6 +73,8 @@ def finish(
 
     result = headline(comparison, names)
     click.echo(result)
+    if (count := len(set(comparison.subjects))) < FEW_SUBJECTS:
+        notes = [*notes, f"Of {count} held-out subjects an interval says little: give more."]
     for note in notes:
         click.echo(f"note: {note}")
     publish = comparison.beats_baseline and not run.options.is_smoke

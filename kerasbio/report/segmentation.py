@@ -121,16 +121,26 @@ def _add_cases(
     filled = [i for i in order if np.any(_relevant(comparison, held.truths[i]))]
     middle = max(0, len(filled) // 2 - TYPICAL // 2)
     page.heading("Held-out cases")
-    page.paragraph("Outlines of the true mask and of the network's, on the slice they differ most.")
+    channels = held.images[0].shape[-1]
+    page.paragraph(
+        "Outlines of the true mask and of the network's, on the slice they differ most"
+        + (f", over the first of {channels} channels." if channels > 1 else ".")
+    )
     foreground = comparison.classes[1:]
     if len(foreground) > 1:
         plot = save_key(plots / "key.png", foreground)
         page.figure(plot, ", ".join(foreground), title="Colours", grid="pair")
-    for what, kind, cases in (
+    shown: set[int] = set()
+    for what, kind, chosen in (
         ("The worst, worst first", "worst", list(order[:WORST])),
         ("Around the median", "median", filled[middle : middle + TYPICAL]),
         ("The best", "best", filled[::-1][:TYPICAL]),
     ):
+        # Of few cases each is shown once.
+        cases = [case for case in chosen if case not in shown]
+        shown.update(cases)
+        if not cases:
+            continue
         page.heading(what, level=3)
         for place, case in enumerate(cases):
             masks = {"true": held.truths[case], "network": held.predictions[case]}
