@@ -16,7 +16,7 @@ import numpy as np
 
 from harness import OURS, THREADS, Side, measure, print_ratios, ratio
 
-BLOCKS = 11
+BLOCKS = 15
 TRAINING, INFERENCE = "training", "inference"
 #: Steps of one call of the side of ours that leaves Keras alone for long.
 GROUP = 8

@@ -156,6 +156,10 @@ def load_scans(options: RunOptions, target: str, **own: Any) -> Scans:
     window = tuple(own["window"]) if own["window"] else None
     if window and not window[0] < window[1]:
         raise KerasbioError(f"--window {window[0]:g} {window[1]:g}: the first must be the lower")
+    of_others = ("dimensions", "difficulty") if options.data else ("spacing",)
+    if idle := [name for name in of_others if name in options.given]:
+        whose = "simulated scans" if options.data else "your own scans"
+        raise KerasbioError(f"--{idle[0]} is of {whose}: leave it out")
     if options.data:
         try:
             folder = SegmentationFolder(options.data, spacing=own["spacing"] or None)

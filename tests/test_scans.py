@@ -101,6 +101,15 @@ def test_own_volumes_of_several_sizes_and_spacings(tmp_path):
     assert resampled.spacing == (2.0, 1.6, 1.6) and resampled.patch[1:] == (3, 3)
 
 
+@pytest.mark.parametrize(
+    ("option", "data"), [("dimensions", "here"), ("difficulty", "here"), ("spacing", None)]
+)
+def test_options_without_effect_are_refused(option, data):
+    options = RunOptions(data=data, samples=6, given=(option,))
+    with pytest.raises(KerasbioError, match=f"--{option} is of .* scans: leave it out"):
+        scans.load_scans(options, "lesions", **OWN)
+
+
 @pytest.mark.parametrize("network", scans.NETWORKS)
 @pytest.mark.parametrize("width", [2, 3])
 def test_networks_take_scans_of_any_size(network, width):
