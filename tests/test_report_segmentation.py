@@ -9,9 +9,9 @@ from PIL import Image
 from scipy import ndimage
 
 from kerasbio.metrics.segmentation import SEGMENTATION_SCORES
-from kerasbio.models.cnn import build_lenet5
+from kerasbio.models.cnn import build_lenet5, build_resnet
 from kerasbio.report import result
-from kerasbio.report.explanations import explanation_section
+from kerasbio.report.explanations import _last_stage, explanation_section
 from kerasbio.report.page import format_interval, format_score, format_value
 from kerasbio.report.result import LESION_SCORES, headline
 from kerasbio.report.segmentation import HeldOut, segmentation_sections
@@ -158,6 +158,13 @@ def test_few_odd_cases(tmp_path, shape):
     path = report(tmp_path, comparison, segmentation_sections(comparison, NAMES, held))
     text = check_page(path.read_text(encoding="utf-8")).text
     assert classes[1] in text and "undefined" in text and "Calibration" not in text
+
+
+@pytest.mark.parametrize(("size", "stage"), [(64, "stage3"), (128, "stage4"), (16, "stage1")])
+def test_where_a_residual_network_looks_is_told_by_maps_with_places(size, stage):
+    model = build_resnet((size, size, 1), 3, depth=18, filters=(2, 2, 2, 2))
+    assert _last_stage(model) == stage
+    assert _last_stage(build_lenet5((32, 32, 1), 3)) is None
 
 
 def test_where_a_classifier_looks(tmp_path):

@@ -1,6 +1,5 @@
 """Where in an image a classifier looks: gradient-weighted class activation maps."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +10,6 @@ from kerasbio.inference.network import graph_of
 
 #: Images at a time: all activations of a pass are kept for its gradient.
 CHUNK = 8
-#: Fewest places of maps that say where: of an image of 64 pixels a ResNet makes two by two.
-PLACES = 16
 
 
 def grad_cam(
@@ -38,7 +35,7 @@ def grad_cam(
         classes: The class that is explained, one for all images or one for each; by default the
             one that is predicted.
         layer: Name of the layer whose maps are taken, of nested models too; by default the last
-            whose output has at least 16 places, or else more than one.
+            whose output still has more than one place.
 
     Returns:
         `(batch, *spatial)` float32 from 0 to 1; 0 everywhere where nothing speaks for the class.
@@ -103,8 +100,7 @@ def _maps(
         score = tf.reduce_sum(tf.gather(logits, classes, batch_dims=1))
     spatial = {name: y for name, y in seen if tf.is_tensor(y) and y.shape.rank == images.ndim}
     wide = [name for name, y in spatial.items() if max(y.shape[1:-1]) > 1]
-    fine = [name for name in wide if math.prod(spatial[name].shape[1:-1]) >= PLACES]
-    name = layer or (fine or wide or [""])[-1]
+    name = layer or (wide or [""])[-1]
     gradient = tape.gradient(score, spatial[name]) if name in spatial else None
     if gradient is None:
         raise ValueError(
