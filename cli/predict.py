@@ -36,10 +36,10 @@ def predict(
 
     SAVED_MODEL is a version (saved_models/NAME/1), the folder above it (its highest version
     answers, as in TensorFlow Serving) or the folder of a run. Files are images; scans (NIfTI, the
-    folder of a DICOM series, PNG, TIFF, NumPy), whose masks are written as NAME_mask on the grid of
-    the scan, by default beside where you are, and whose channels may be files of their own,
-    NAME_0000, NAME_0001, ...; or one CSV or Parquet table with the columns of the
-    training in any order, whose rows are written with their predictions.
+    folder of a DICOM series, PNG, TIFF, NumPy), or folders of them, whose masks are written as
+    NAME_mask on the grid of the scan, by default beside where you are, and whose channels may be
+    files of their own, NAME_0000, NAME_0001, ...; or one CSV or Parquet table with the columns of
+    the training in any order, whose rows are written with their predictions.
     """
     path = find_version(saved_model)
     if describe(path).get("task") == "segmentation":

@@ -275,7 +275,6 @@ _NAMES = {
     "kerasbio.training.trainer": ("Trainer",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
-__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

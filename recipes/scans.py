@@ -168,7 +168,7 @@ def load_scans(options: RunOptions, target: str, **own: Any) -> Scans:
         cases, notes = limit(folder, options.samples, options.seed), list(folder.notes)
         chosen = choose_cases(folder, options.samples, options.seed)
         shapes = [folder.shapes[i] for i in chosen]
-        last = int(folder.counts[chosen].any(axis=0).nonzero()[0][-1])
+        last = int(folder.counts.any(axis=0).nonzero()[0][-1])
         spacings = {_rounded(folder.spacings[i]) for i in chosen}
     else:
         flat = own["dimensions"] == "2" and own["network"] != "unet-3d"
@@ -181,6 +181,8 @@ def load_scans(options: RunOptions, target: str, **own: Any) -> Scans:
         shapes, spacings, last = [shape], {step}, len(cases.mask_classes) - 1
         own["patch"] = own["patch"] or PATCHES.get((target, len(shape)))
     rank = len(shapes[0])
+    if own["network"] == "unet-3d" and "dimensions" in options.given and own["dimensions"] == "2":
+        raise KerasbioError("--dimensions 2: unet-3d takes volumes: give --network unet")
     if own["network"] == "unet-3d" and rank == 2:
         raise KerasbioError(f"{options.data} holds images and unet-3d takes volumes: use unet")
     patch = _patch(own["patch"], shapes, rank)

@@ -11,7 +11,7 @@ from kerasbio.recipes import scans as common
 from kerasbio.recipes.results import Interface, finish
 from kerasbio.training.options import RunOptions
 
-#: Fewest updates that a network gets by default: those of an epoch of nnU-Net.
+#: Fewest updates on own scans by default: those of an epoch of nnU-Net.
 UPDATES = 250
 
 
@@ -24,7 +24,7 @@ class Task(NamedTuple):
         has_lesions: Whether the last class in the masks is one of lesions, each to be found.
         foreground: Share of the patches that lie about what is to be segmented.
         described: What the simulated data are, in a few words.
-        epochs: Passes over simulated cases; of a few cases as many as make `UPDATES`.
+        epochs: Passes over the cases; of a few of the user's as many as make `UPDATES`.
     """
 
     recipe: str
@@ -64,7 +64,8 @@ def train_segmenter(options: RunOptions, task: Task, **own: Any) -> None:
     cases = Mapped(scans.cases, lambda image: prepare_scan(image, scans.window))
     training, validation, test = split(cases, (0.7, 0.1, 0.2), options.seed)
     steps = -(-len(training) // options.batch_size)
-    options = options.with_defaults(epochs=max(task.epochs, -(-UPDATES // steps)))
+    fewest = -(-UPDATES // steps) if options.data else 1
+    options = options.with_defaults(epochs=max(task.epochs, fewest))
     people = [len(np.unique(part.subjects)) for part in (training, validation, test)]
     classes = cases.mask_classes
     data = (

@@ -150,7 +150,7 @@ def test_channels_in_files_of_their_own(tmp_path):
     refused(
         lambda: list(segment_files(model, files[:3], out)),
         "b_0000.nii.gz: 1 channel(s) of 'b' given",
-        "give all, b_0000 to b_0001",
+        "give b_0000 to b_0001",
     )
     files[2].rename(tmp_path / "b_0002.nii.gz")
     wrong = [tmp_path / "b_0002.nii.gz", files[3]]
@@ -169,6 +169,7 @@ def test_numbered_files_that_are_no_channels(tmp_path):
         np.save(file, np.zeros((5, 6, 7, 2), np.float32))
     assert find_scans(arrays, 2) == [(file.stem, [file]) for file in arrays]
     (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "masks").mkdir()
     assert [name for name, _ in find_scans([tmp_path], 1)] == sorted(
         file.stem for file in pictures + arrays
     )

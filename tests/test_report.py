@@ -9,9 +9,11 @@ import warnings
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from kerasbio.metrics import Score
+from kerasbio.report import plots
 from kerasbio.report.card import write_model_card
 from kerasbio.report.classification import (
     absence_notes,
@@ -278,3 +280,18 @@ def test_the_card_holds_scores_signature_limits_and_commands(tmp_path):
     compile(program, "model_card.md", "exec")
     exec(request, names)
     assert np.shape(json.loads(names["body"])["inputs"]["image"]) == (1, 64, 64, 1)
+
+
+def test_a_loss_with_a_peak_is_drawn_by_its_logarithm(tmp_path, monkeypatch):
+    painted = []
+    monkeypatch.setattr(plots, "draw", lambda path, paint: painted.append(paint))
+    axes = Figure().subplots(1, 3)
+    peak, rise = np.array([900.0, 2.0, np.nan, 0.5]), np.array([0.001, 0.2, 0.7, 0.8])
+    history = {"epoch": np.arange(1, 5), "loss": peak, "dice": rise, "val_loss": peak * np.nan}
+    for name in ("loss", "dice"):
+        plots.plot_metric(tmp_path / "x.png", history, name)
+    plots.plot_metric(tmp_path / "x.png", history | {"loss": peak * np.nan}, "loss")
+    for paint, one in zip(painted, axes, strict=True):
+        paint(one)
+    assert [one.get_yscale() for one in axes] == ["log", "linear", "linear"]
+    assert axes[0].yaxis.get_major_formatter()(100, 0) == "10²"

@@ -110,6 +110,17 @@ def test_options_without_effect_are_refused(option, data):
         scans.load_scans(options, "lesions", **OWN)
 
 
+def test_a_network_of_volumes_takes_no_slices():
+    options = RunOptions(samples=6, given=("dimensions",))
+    with pytest.raises(KerasbioError, match="--dimensions 2: unet-3d takes volumes"):
+        scans.load_scans(options, "organs", **OWN | {"network": "unet-3d"})
+
+
+def test_the_lesions_are_the_last_class_that_a_mask_holds(tmp_path):
+    (tmp_path / "classes.txt").write_text("liver\nlesion\ncyst\n")
+    assert load(data=volumes(tmp_path)).last == 2 and load().last == 2
+
+
 @pytest.mark.parametrize("network", scans.NETWORKS)
 @pytest.mark.parametrize("width", [2, 3])
 def test_networks_take_scans_of_any_size(network, width):

@@ -114,13 +114,15 @@ def cells(folder, count=9, shuffled=False):
 def test_own_images_and_resume(tmp_path):
     cells(tmp_path / "my cells")
     (tmp_path / "my cells/classes.txt").write_text("cell\n")
-    words = (*TRAIN, "--data", "my cells", "--name", "mine", *SMALL)
+    window = ("--window", "0", "255")
+    words = (*TRAIN, "--data", "my cells", "--name", "mine", *SMALL, *window)
     done = kerasbio(*words, "--epochs", "1", "--batch-size", "3", cwd=tmp_path)
     assert done.stderr == "" and "simulated" not in done.stdout
     assert "does not say how large a voxel is" in done.stdout
     run = tmp_path / "runs/tumor-segmentation/mine"
     assert read_scores(run)["classes"] == ["background", "cell"]
-    again = kerasbio(*TRAIN, "--resume", "--name", "mine", "--epochs", "2", cwd=tmp_path)
+    words = (*TRAIN, "--resume", "--name", "mine", "--epochs", "2", *window)
+    again = kerasbio(*words, cwd=tmp_path)
     assert "1 of 2 epochs done" in again.stdout and "epoch 2/2" in again.stdout
     assert again.stderr == ""
     assert len((run / "metrics.csv").read_text().splitlines()) == 3

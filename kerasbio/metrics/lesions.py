@@ -96,7 +96,7 @@ def lesion_candidates(
         while left.max() >= lowest and len(confidences) < first + most:
             peak = left.max()
             parts, _ = ndimage.label(left >= max(share * peak, lowest), around)
-            part = parts == parts[np.unravel_index(left.argmax(), left.shape)]
+            part = parts == parts[np.unravel_index(np.argmax(left), left.shape)]
             left[part] = 0
             if not (ndimage.binary_dilation(part, around) & taken).any():
                 confidences.append(float(peak))
@@ -158,8 +158,8 @@ def match_lesions(
                 f"Received: {named} for candidates up to {np.max(candidates, initial=0)}"
             )
     pairs = lesions.astype(np.int64) * (named + 1) + candidates
-    common = np.bincount(pairs.ravel(), minlength=(count + 1) * (named + 1))
-    common = common.reshape(count + 1, named + 1)
+    counted = np.bincount(pairs.ravel(), minlength=(count + 1) * (named + 1))
+    common = counted.reshape(count + 1, named + 1)
     sizes, others = common.sum(axis=1)[1:, None], common.sum(axis=0)[None, 1:]
     common = common[1:, 1:]
     whole = sizes + others - common if criterion == "iou" else sizes

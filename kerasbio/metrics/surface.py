@@ -123,7 +123,7 @@ class SurfaceDistances:
             return self._without_surface(1.0, 0.0)
         found = self._surfels if convention == "surfel" else self._voxels
         distances, areas = np.concatenate(found.distances), np.concatenate(found.areas)
-        return float(areas[distances <= tolerance].sum() / areas.sum())
+        return float(areas[distances <= tolerance].sum()) / float(areas.sum())
 
     def _without_surface(self, agreed: float, missed: float) -> float:
         return missed if any(self.filled) else agreed

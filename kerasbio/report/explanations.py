@@ -35,7 +35,7 @@ def explanation_section(
         chosen = [*right, *wrong]
         guesses = comparison.probabilities[NETWORK].argmax(axis=1)
         layer = _last_stage(model)
-        maps = grad_cam(model, images[chosen], guesses[chosen], layer)
+        maps = grad_cam(model, images[chosen], guesses[chosen].tolist(), layer)
         maps_of = f"the maps of {layer}" if layer else "the last maps that still have places"
         page.heading("Where the network looks")
         page.paragraph(

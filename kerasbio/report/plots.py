@@ -43,7 +43,7 @@ LOOK: dict[Any, Any] = {
     "text.parse_math": False,
 }
 LARGEST_LABELLED = 8
-#: Of what range on a metric is drawn by its logarithm.
+#: Of what range on a loss is drawn by its logarithm.
 WIDE = 100
 
 
@@ -98,10 +98,12 @@ def plot_metric(path: Path, history: Mapping[str, np.ndarray], name: str) -> Pat
         for label, (values, color) in lines.items():
             axes.plot(epochs, values, color=color, **_marker(epochs))
             ends[label] = (values, color)
-        seen = np.concatenate([values for values, _ in lines.values()])
-        if np.nanmin(seen) > 0 and np.nanmax(seen) > WIDE * np.nanmin(seen):
+        seen = np.concatenate([values[np.isfinite(values)] for values, _ in lines.values()])
+        if name == "loss" and len(seen) and seen.max() > WIDE * seen.min() > 0:
             # A peak at the beginning would flatten the rest.
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(format_power)
+            axes.yaxis.set_minor_formatter(lambda *_: "")
         label_ends(axes, epochs, ends)
 
     return draw(path, paint)

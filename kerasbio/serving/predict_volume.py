@@ -149,15 +149,15 @@ def segment_files(
                 f"{scans[names.index(name)][1][0]} and {given[0]} would both go to "
                 f"{folder / name}_mask: rename one"
             )
-    opened = [_open_fitting(model, given) for _, given in scans]
     folder.mkdir(parents=True, exist_ok=True)
-    outputs = [
-        folder / f"{name}_mask{mask_ending(file)}" for name, file in zip(names, opened, strict=True)
-    ]
-    for file, output in zip(opened, outputs, strict=True):
-        check_mask_path(output, len(file.shape))
-    for file, output in zip(opened, outputs, strict=True):
-        yield _segment_opened(model, file, output)
+    outputs = []
+    for name, given in scans:
+        # Opened anew below: of a picture all is read.
+        opened = _open_fitting(model, given)
+        outputs.append(folder / f"{name}_mask{mask_ending(opened)}")
+        check_mask_path(outputs[-1], len(opened.shape))
+    for (_, given), output in zip(scans, outputs, strict=True):
+        yield _segment_opened(model, _open_fitting(model, given), output)
 
 
 def segment_file(
@@ -202,7 +202,7 @@ def _open_fitting(model: ServedSegmenter, files: Sequence[Path | str]) -> Volume
             f"{kinds[model.rank]}"
         )
     # Pictures may be grey or in colour.
-    grey = opened.grid is None and {opened.channels, model.channels} == {1, 3}
+    grey = len(opened.shape) == 2 and {opened.channels, model.channels} == {1, 3}
     if opened.channels != model.channels and not grey:
         more = (
             f": give all, as NAME_0000 to NAME_{model.channels - 1:04d}"

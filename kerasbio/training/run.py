@@ -128,7 +128,8 @@ def resumed_options(recipe: str, options: RunOptions) -> RunOptions:
     """
     path = _find(recipe, options)
     stored = json.loads((path / "options.json").read_text())
-    typed = {**dataclasses.asdict(options), **options.extra}
+    # As they come back from the file.
+    typed = json.loads(json.dumps({**dataclasses.asdict(options), **options.extra}))
     known = {**stored, **stored["extra"]}
     differences = []
     for name in options.given:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbio.datasets.files.image_files import ENDINGS as PICTURES
-from kerasbio.datasets.files.volume_files import IGNORED, open_volume, split_name
+from kerasbio.datasets.files.volume_files import open_volume, split_name
 from kerasbio.datasets.files.volumes import VolumeFile
 from kerasbio.errors import KerasbioError
 
@@ -67,14 +67,14 @@ def find_scans(files: Sequence[Path | str], channels: int) -> list[tuple[str, li
         name = path.name if path.is_dir() else split_name(path)[0]
         names.append(name)
         if channels > 1 and is_channel(name) and _is_part(path, channels):
-            parts.setdefault(path.resolve().parent / name[:-5], []).append((place, path))
+            parts.setdefault(path.parent.resolve() / name[:-5], []).append((place, path))
         else:
             scans[place] = (name, [path])
     for scan, found in parts.items():
         if len(found) != channels:
             raise KerasbioError(
                 f"{found[0][1]}: {len(found)} channel(s) of {scan.name!r} given and the network "
-                f"takes {channels}: give all, {scan.name}_0000 to {scan.name}_{channels - 1:04d}"
+                f"takes {channels}: give {scan.name}_0000 to {scan.name}_{channels - 1:04d}"
             )
         (ordered,) = group_channels((names[place], path) for place, path in found).values()
         scans[found[0][0]] = (scan.name, list(ordered))
@@ -87,8 +87,14 @@ def _unfolded(path: Path) -> list[Path]:
         return [path]
     files = [file for file in sorted(path.iterdir()) if not file.name.startswith(".")]
     known = [file for file in files if split_name(file)[1]]
-    is_series = any(file.suffix.lower() not in IGNORED for file in files if file not in known)
-    return [path] if is_series or not known else known
+    return known if known and not any(map(_is_dicom, files)) else [path]
+
+
+def _is_dicom(path: Path) -> bool:
+    if path.is_dir():
+        return False
+    with path.open("rb") as file:
+        return path.suffix.lower() == ".dcm" or file.read(132)[128:] == b"DICM"
 
 
 def _is_part(path: Path, channels: int) -> bool:

@@ -111,7 +111,7 @@ def _affine(nib: Any, path: Path, header: Any) -> np.ndarray:
     except (*ERRORS, nib.spatialimages.HeaderDataError) as error:
         raise KerasbioError(f"{path} has a broken header ({reason(error)}): save it anew") from None
     # Written so that NaN fails too.
-    if not (turned > 1e-3 and sides.min() > SMALLEST and np.abs(affine).max() < LARGEST):
+    if not (turned > 1e-3 and np.min(sides) > SMALLEST and np.abs(affine).max() < LARGEST):
         raise KerasbioError(
             f"{path} does not say where its voxels lie (its axes are {affine[:3].tolist()} mm, in "
             f"the unit of code {code}): correct its header"

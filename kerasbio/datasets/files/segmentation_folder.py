@@ -136,7 +136,7 @@ class SegmentationFolder:
                 "that the name up to its last _ tells who it is of"
             )
         kinds = strata(self)[np.unique(self.subjects, return_index=True)[1]]
-        if len(np.unique(kinds)) > 1 and np.bincount(kinds).min() < FEWEST:
+        if len(np.unique(kinds)) > 1 and np.min(np.bincount(kinds)) < FEWEST:
             self.labels[:] = 1
             self.notes.append(
                 f"subjects of {self.path} with and without foreground are too few of one kind to "
@@ -165,7 +165,7 @@ class SegmentationFolder:
             self.notes.append(
                 f"{self.path} does not say how large a voxel is: lengths are counted in voxels."
             )
-        elif np.ptp(known, axis=0).max() > 0.01 * np.min(known):
+        elif np.max(np.ptp(known, axis=0)) > 0.01 * np.min(known):
             low, high = np.min(known, axis=0), np.max(known, axis=0)
             self.notes.append(
                 f"voxels of {self.path} are from {' x '.join(f'{s:.3g}' for s in low)} to "
@@ -184,5 +184,5 @@ def _read_pair(pair: Pair, verify: bool) -> tuple[Opened, np.ndarray]:
     for plane in values:
         # Plane by plane: counting makes eight bytes of each voxel.
         counts += np.bincount(plane.ravel(), minlength=len(counts))
-    is_colour = file.channels == 3 and len(pair.images) == 1
+    is_colour = file.channels == 3 and len(pair.images) == 1 and len(file.shape) == 2
     return Opened(file.shape, file.channels, file.spacing, is_colour), counts

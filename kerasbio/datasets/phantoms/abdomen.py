@@ -1,6 +1,7 @@
 """The anatomy of an upper abdomen as implicit solids, painted in order, with drawn variation."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -107,7 +108,7 @@ class Abdomen:
         z, y, x = (np.asarray(p, np.float32) for p in points)
         moved = []
         for waves in zip(self._waves, self._phases, self._frequencies, strict=True):
-            move = np.float32(0)
+            move: Any = np.float32(0)
             for amplitude, phases, frequencies in zip(*waves, strict=True):
                 a, b, c = (
                     np.sin(np.float32(f) * p + np.float32(s))

@@ -204,7 +204,7 @@ class AbdominalCT:
             "subject": self.subjects[index],
             "spacing": self.spacing,
             "cause": np.array(cause, np.float32),
-            "cnr": float(table[:, 5].max(initial=0)),
+            "cnr": float(np.max(table[:, 5], initial=0)),
             "lesions": table,
         }
 

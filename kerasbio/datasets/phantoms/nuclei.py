@@ -177,7 +177,7 @@ def paint_nuclei(
     size, count = len(densities), len(nuclei.kind)
     long = nuclei.diameter / 2 * np.sqrt(nuclei.elongation)
     short = nuclei.diameter / 2 / np.sqrt(nuclei.elongation)
-    half = int(np.ceil(1.3 * long.max(initial=1) / spacing)) + 1
+    half = int(np.ceil(1.3 * np.max(long, initial=1) / spacing)) + 1
     middle = np.floor(nuclei.place / spacing + size / 2).astype(int)
     window = middle[:, :, None] + np.arange(-half, half + 1)
     offset = (window + 0.5 - size / 2) * spacing - nuclei.place[:, :, None]
