@@ -33,9 +33,10 @@ def recipes() -> None:
 def models(name: str | None, verify: bool) -> None:
     """List the networks that can be built in Keras code: all, or those of NAME.
 
-    NAME is a network or a builder. With --verify each is built, one at a time, and its parameters,
-    output and multiply-accumulates are counted beside what is recorded: the multiplications
-    of one case by the kernels of convolutions and dense layers. Exit code 1 if any differs.
+    NAME is a network, what names of networks begin with (resnet), or a builder. With --verify each
+    is built, one at a time, and its parameters, output and multiply-accumulates are counted beside
+    what is recorded: the multiplications of one case by the kernels of convolutions and dense
+    layers. Exit code 1 if any differs.
     """
     rows = _chosen(name)
     if verify:
@@ -60,6 +61,7 @@ def models(name: str | None, verify: bool) -> None:
 
 def _chosen(name: str | None) -> Sequence[BuilderRow]:
     rows = [row for row in BUILDERS if name in (None, row.name, row.network)]
+    rows = rows or [row for row in BUILDERS if row.network.startswith(name or "")]
     if rows:
         return rows
     names = [*dict.fromkeys(row.name for row in BUILDERS), *(row.network for row in BUILDERS)]

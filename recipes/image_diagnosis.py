@@ -62,6 +62,9 @@ def image_diagnosis(
     By default LeNet-5 on simulated chest radiographs; with --data on your own PNG, JPEG or TIFF
     images: a folder with one folder per class, or with a labels.csv of the columns
     file,label,subject; or on a file of MedMNIST.
+
+    Defaults: 10,000 simulated images; LeNet-5 in batches of 128 for 120 epochs at 4 times Adam's
+    rate, the others in batches of 64 for 12 epochs at its rate: two to four minutes on two cores.
     """
     import keras
     import numpy as np

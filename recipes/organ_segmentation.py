@@ -26,6 +26,9 @@ def organ_segmentation(options: RunOptions, **own) -> None:
     By default seven organs on simulated CT with thick slices; with --data FOLDER your own scans:
     images/ and masks/ with files of the same names (NIfTI, DICOM series, PNG, TIFF, NumPy), or
     nnU-Net's imagesTr/ and labelsTr/.
+
+    Defaults: 120 simulated subjects, of which 84 train one by one, 9 epochs, Adam at 6 times its
+    rate: three minutes on two cores. Of your own scans all, and at least 250 updates.
     """
     options = options.with_defaults(
         batch_size=1, optimizer="adam", schedule="cosine",

@@ -27,6 +27,9 @@ def tumor_segmentation(options: RunOptions, **own) -> None:
     FOLDER on your own scans: images/ and masks/ with files of the same names (NIfTI, DICOM series,
     PNG, TIFF, NumPy), or nnU-Net's imagesTr/ and labelsTr/. The last class in the masks is that
     of the lesions.
+
+    Defaults: 1,900 simulated subjects, of which 1,330 train in batches of 4, 12 epochs, Adam at 3
+    times its rate: four minutes on two cores. Of your own scans all, and at least 250 updates.
     """
     options = options.with_defaults(
         batch_size=4, optimizer="adam", schedule="cosine",

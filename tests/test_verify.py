@@ -128,3 +128,9 @@ def test_an_unknown_name_gets_the_nearest():
     assert said.exit_code == 2 and said.stdout == "" and said.stderr.count("\n") == 1
     assert "no network or builder 'build_lenet': did you mean 'build_lenet5'" in said.stderr
     assert "kerasbio models lists them" in run("#").stderr
+
+
+def test_a_family_by_what_its_names_begin_with():
+    said = run("resnet")
+    assert said.exit_code == 0
+    assert "resnet18" in said.stdout and "resnet152" in said.stdout and "vgg16" not in said.stdout
