@@ -74,7 +74,7 @@ def finish(
     result = headline(comparison, names)
     click.echo(result)
     if (count := len(set(comparison.subjects))) < FEW_SUBJECTS:
-        notes = [*notes, f"Of {count} held-out subjects an interval says little: give more."]
+        notes = [*notes, f"Of {count} held-out subject(s) an interval says little: give more."]
     for note in notes:
         click.echo(f"note: {note}")
     publish = comparison.beats_baseline and not run.options.is_smoke
