@@ -1,6 +1,5 @@
 """Keras' convolutions, as one matrix product where the maps are tiny."""
 
-import itertools
 import math
 from typing import Any
 
@@ -40,9 +39,8 @@ class _ProductWhereTiny(keras.layers.Layer):
 
     def _windows(self, inputs: Any, sides: tuple[int, ...], given: tuple[int, ...]) -> Any:
         """Return what the kernel sees at each position: `(batch, positions, all of a window)`."""
-        if self.padding == "valid" and self.kernel_size == tuple(sides):
-            return inputs
-        if max(self.kernel_size) == max(self.strides) == 1:
+        whole = self.padding == "valid" and self.kernel_size == tuple(sides)
+        if whole or max(self.kernel_size) == max(self.strides) == 1:
             return inputs
         pixels = ops.reshape(inputs, (-1, math.prod(sides), inputs.shape[-1]))
         # As a product, as the gradient of slices is slow.
@@ -58,7 +56,7 @@ class _ProductWhereTiny(keras.layers.Layer):
             first = np.arange(count)[:, None] * step - missing // 2
             axes.append(first + np.arange(size) == np.arange(side)[:, None, None])
         # Axes of each: pixels, positions, kernel. What lies in the margin is no pixel.
-        letters = list(itertools.islice(zip("abc", "pqr", "xyz", strict=True), len(axes)))
+        letters = list(zip("abc", "pqr", "xyz", strict=True))[: len(axes)]
         pixels, positions, kernel = map("".join, zip(*letters, strict=True))
         terms = ",".join(map("".join, letters))
         found = np.einsum(f"{terms}->{positions}{kernel}{pixels}", *axes)

@@ -101,9 +101,7 @@ def plot_metric(path: Path, history: Mapping[str, np.ndarray], name: str) -> Pat
         seen = np.concatenate([values[np.isfinite(values)] for values, _ in lines.values()])
         if name == "loss" and len(seen) and seen.max() > WIDE * seen.min() > 0:
             # A peak at the beginning would flatten the rest.
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter(format_power)
-            axes.yaxis.set_minor_formatter(lambda *_: "")
+            _scale_by_powers(axes)
         label_ends(axes, epochs, ends)
 
     return draw(path, paint)
@@ -125,7 +123,6 @@ def plot_learning_rate(path: Path, history: Mapping[str, np.ndarray]) -> Path:
 def plot_gradients(path: Path, history: Mapping[str, np.ndarray]) -> Path:
     """Plot the norm of each layer's gradient over the steps, light for the first layers."""
     from matplotlib import colormaps
-    from matplotlib.ticker import LogLocator
 
     layers = [name for name in history if name != "step"]
     labels = [layer.rsplit("/", 1)[-1] for layer in layers]
@@ -136,7 +133,6 @@ def plot_gradients(path: Path, history: Mapping[str, np.ndarray]) -> Path:
 
     def paint(axes: Any) -> None:
         steps = history["step"]
-        axes.set_yscale("log", nonpositive="mask")
         ends = {}
         for position, layer in enumerate(layers):
             norms = np.where(history[layer] > 0, history[layer], np.nan)
@@ -144,14 +140,22 @@ def plot_gradients(path: Path, history: Mapping[str, np.ndarray]) -> Path:
             if position in chosen:
                 ends[labels[position]] = (norms, shades[position])
         axes.set_xlabel("step")
-        axes.yaxis.set_major_formatter(format_power)
-        low, high = axes.get_ylim()
-        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-        # Within few decades the powers of ten alone would leave the axis without a scale.
-        axes.yaxis.set_minor_formatter(format_power if high < 100 * low else lambda *_: "")
+        _scale_by_powers(axes)
         label_ends(axes, steps, ends)
 
     return draw(path, paint)
+
+
+def _scale_by_powers(axes: Any) -> None:
+    """Scale the height of an axis, on which all lines are, by logarithm."""
+    from matplotlib.ticker import LogLocator
+
+    axes.set_yscale("log", nonpositive="mask")
+    axes.yaxis.set_major_formatter(format_power)
+    low, high = axes.get_ylim()
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    # Within few decades the powers of ten alone would leave the axis without a scale.
+    axes.yaxis.set_minor_formatter(format_power if high < 100 * low else lambda *_: "")
 
 
 def label_ends(

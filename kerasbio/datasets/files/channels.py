@@ -16,30 +16,28 @@ APART = 0.5
 _NUMBERED = re.compile(r"(.+)_(\d{4})")
 
 
-def is_channel(name: str) -> bool:
-    """Return whether the name of a file, without its ending, is that of a channel: `NAME_0000`."""
-    return _NUMBERED.fullmatch(name) is not None
+def split_channel(name: str) -> tuple[str, int] | None:
+    """Return scan and number of a channel from `NAME_0000`, a file's name without its ending."""
+    match = _NUMBERED.fullmatch(name)
+    return (match[1], int(match[2])) if match else None
 
 
-def group_channels(files: Iterable[tuple[str, Path]]) -> dict[str, tuple[Path, ...]]:
+def group_channels(files: Iterable[tuple[str, int, Path]]) -> dict[str, tuple[Path, ...]]:
     """Return the files of each scan by its name, in the order of their channels.
 
     Args:
-        files: Names for which `is_channel` holds, which may begin with a folder, and files.
+        files: Scan and number of each channel, as from `split_channel`, and its file.
 
     Raises:
         KerasbioError: If the channels of a scan do not count from 0 on, each once.
     """
     scans: dict[str, list[tuple[int, Path]]] = {}
-    for name, file in files:
-        scan, number = name[:-5], int(name[-4:])
+    for scan, number, file in files:
         scans.setdefault(scan, []).append((number, file))
     for scan, found in scans.items():
         found.sort()
         if [number for number, _ in found] != list(range(len(found))):
-            raise KerasbioError(
-                f"{found[0][1]}: the channels of {Path(scan).name!r} must count from _0000 on"
-            )
+            raise KerasbioError(f"{found[0][1]}: the channels of {scan!r} must count from _0000 on")
     return {scan: tuple(file for _, file in found) for scan, found in scans.items()}
 
 
@@ -60,24 +58,25 @@ def find_scans(files: Sequence[Path | str], channels: int) -> list[tuple[str, li
     Raises:
         KerasbioError: If a scan has another number of channels, or a numbered file cannot be read.
     """
-    names: list[str] = []
     scans: dict[int, tuple[str, list[Path]]] = {}
-    parts: dict[Path, list[tuple[int, Path]]] = {}
+    parts: dict[tuple[Path, str], list[tuple[int, int, Path]]] = {}
     for place, path in enumerate(each for file in files for each in _unfolded(Path(file))):
         name = path.name if path.is_dir() else split_name(path)[0]
-        names.append(name)
-        if channels > 1 and is_channel(name) and _is_part(path, channels):
-            parts.setdefault(path.parent.resolve() / name[:-5], []).append((place, path))
-        else:
+        channel = split_channel(name) if channels > 1 else None
+        if channel is None or not _is_part(path, channels):
             scans[place] = (name, [path])
-    for scan, found in parts.items():
+        else:
+            scan, number = channel
+            parts.setdefault((path.parent.resolve(), scan), []).append((place, number, path))
+    for (_, scan), found in parts.items():
+        first, _, path = found[0]
         if len(found) != channels:
             raise KerasbioError(
-                f"{found[0][1]}: {len(found)} channel(s) of {scan.name!r} given and the network "
-                f"takes {channels}: give {scan.name}_0000 to {scan.name}_{channels - 1:04d}"
+                f"{path}: {len(found)} channel(s) of {scan!r} given and the network takes "
+                f"{channels}: give {scan}_0000 to {scan}_{channels - 1:04d}"
             )
-        (ordered,) = group_channels((names[place], path) for place, path in found).values()
-        scans[found[0][0]] = (scan.name, list(ordered))
+        ordered = group_channels((scan, number, path) for _, number, path in found)
+        scans[first] = (scan, list(ordered[scan]))
     return [scans[place] for place in sorted(scans)]
 
 
@@ -93,6 +92,7 @@ def _unfolded(path: Path) -> list[Path]:
 def _is_dicom(path: Path) -> bool:
     if path.is_dir():
         return False
+    # Without pydicom, which who has other files need not have.
     with path.open("rb") as file:
         return path.suffix.lower() == ".dcm" or file.read(132)[128:] == b"DICM"
 

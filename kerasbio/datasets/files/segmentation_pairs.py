@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from kerasbio.datasets.files.channels import group_channels, is_channel
+from kerasbio.datasets.files.channels import group_channels, split_channel
 from kerasbio.datasets.files.volume_files import ENDINGS, IGNORED, split_name
 from kerasbio.errors import KerasbioError
 
@@ -45,9 +45,10 @@ def find_pairs(path: Path) -> list[Pair]:
     if not channels:
         raise KerasbioError(f"{folder} holds no image ({', '.join(ENDINGS)}): fill it")
     if lacking := sorted(channels.keys() - masks.keys()):
-        if is_channel(lacking[0]) and lacking[0][:-5] in masks:
+        channel = split_channel(lacking[0])
+        if channel and channel[0] in masks:
             raise KerasbioError(
-                f"{channels[lacking[0]][0]} looks like a channel of {lacking[0][:-5]!r}: call the "
+                f"{channels[lacking[0]][0]} looks like a channel of {channel[0]!r}: call the "
                 f"folders {NNUNET[0]}/ and {NNUNET[1]}/"
             )
         raise KerasbioError(
@@ -100,9 +101,12 @@ def _named(folder: Path, series: bool) -> Iterator[tuple[str, Path]]:
 
 def _group(images: dict[str, Path]) -> dict[str, tuple[Path, ...]]:
     """Return the channels of each case of nnU-Net."""
+    found = []
     for name, file in images.items():
-        if not is_channel(name):
+        channel = split_channel(name)
+        if channel is None:
             raise KerasbioError(
                 f"{file} does not end in the number of its channel: call it NAME_0000"
             )
-    return group_channels(images.items())
+        found.append((*channel, file))
+    return group_channels(found)
