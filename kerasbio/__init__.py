@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from kerasbio.inference.components import fill_holes as fill_holes
     from kerasbio.inference.components import keep_largest_component as keep_largest_component
     from kerasbio.inference.components import remove_small_components as remove_small_components
+    from kerasbio.inference.folding import fold_batch_normalization as fold_batch_normalization
     from kerasbio.inference.grad_cam import grad_cam as grad_cam
     from kerasbio.inference.sliding_window import sliding_window as sliding_window
     from kerasbio.layers.adjacency import normalize_adjacency as normalize_adjacency
@@ -193,6 +194,7 @@ _NAMES = {
         "keep_largest_component",
         "remove_small_components",
     ),
+    "kerasbio.inference.folding": ("fold_batch_normalization",),
     "kerasbio.inference.grad_cam": ("grad_cam",),
     "kerasbio.inference.sliding_window": ("sliding_window",),
     "kerasbio.layers.adjacency": ("normalize_adjacency",),

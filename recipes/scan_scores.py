@@ -85,6 +85,9 @@ def predict_all(
         Voxels of the smallest component that the network keeps, its predictions, and masks and maps
         by predictor.
     """
+    from kerasbio.inference.folding import fold_batch_normalization
+
+    model = fold_batch_normalization(model)
     kept = judged[0] if len(judged) == 1 else None
     seen = predict_scans(model, validation, patch, None)
     smallest = choose_smallest(seen.masks, Column(validation, "mask"), judged)

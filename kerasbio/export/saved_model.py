@@ -18,6 +18,7 @@ import tensorflow as tf
 from kerasbio.errors import KerasbioError
 from kerasbio.export.gate import check_files, check_in_fresh_process
 from kerasbio.export.warmup import write_warmup
+from kerasbio.inference.folding import fold_batch_normalization
 from kerasbio.serving.versions import DESCRIPTION, next_version
 from kerasbio.training.files import flush_directory
 
@@ -129,6 +130,7 @@ def export_classifier(
     Raises:
         KerasbioError: As `export_model`.
     """
+    model = fold_batch_normalization(model)
     (tensor,) = model.inputs
     shape = (
         tensor.shape if prepare is None else (None,) * (len(tensor.shape) - 1) + tensor.shape[-1:]

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasbio.export.saved_model import Answers, Signature, export_model
+from kerasbio.inference.folding import fold_batch_normalization
 from kerasbio.inference.network import read_network
 
 
@@ -63,6 +64,7 @@ def export_segmenter(
             f"classes must name {max(outputs, 2)} values of the mask. "
             f"Received: classes={tuple(classes)}"
         )
+    model = fold_batch_normalization(model)
     examples = np.asarray(examples, np.float32)
 
     def prepared(image: Any) -> Any:

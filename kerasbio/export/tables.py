@@ -16,6 +16,7 @@ import tensorflow as tf
 from kerasbio.datasets.tables.encoding import TableEncoding
 from kerasbio.datasets.tables.tabular import TabularCases
 from kerasbio.export.saved_model import Answers, Signature, classifier_answers, export_model
+from kerasbio.inference.folding import fold_batch_normalization
 from kerasbio.layers.prepare_table import PrepareTable
 
 
@@ -63,6 +64,7 @@ def export_table_model(
     Raises:
         KerasbioError: As `export_model`.
     """
+    model = fold_batch_normalization(model)
     keys = input_keys(table.columns)
     numeric = [keys[name] for name in table.numeric]
     categorical = [keys[name] for name in table.categorical]
