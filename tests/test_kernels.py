@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from kerasbio.layers.batch_normalization import BatchNormalization
-from kerasbio.layers.convolution import POSITIONS, Conv2D, Conv3D
+from kerasbio.layers.convolution import NARROW, POSITIONS, Conv2D, Conv3D
 from kerasbio.optimizers import Adam, AdamW, make_optimizer
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -120,9 +120,77 @@ CONVOLUTIONS = [
 
 @pytest.mark.parametrize(("shape", "settings"), CONVOLUTIONS)
 def test_convolution(shape, settings):
+    assert_alike_convolutions(40, shape, settings)
+
+
+@pytest.mark.parametrize("filters", [1, 3, NARROW, NARROW + 1])
+@pytest.mark.parametrize(
+    ("shape", "kernel_size"),
+    [
+        ((3, 6, 8, 2), 3),
+        ((3, 7, 6, 12), (3, 5)),
+        ((2, 4, 5, 6, 3), 3),
+        ((2, 3, 5, 6, 10), (1, 3, 5)),
+        ((3, 8, 5, 2), 3),
+        ((3, 5, 8, 2), (2, 3)),
+        ((3, 5, 8, 2), (3, 1)),
+    ],
+)
+def test_convolution_of_few_maps(filters, shape, kernel_size):
+    settings = {"kernel_size": kernel_size, "padding": "same"}
+    assert_alike_convolutions(filters, shape, settings)
+    assert_alike_convolutions(filters, shape, settings | {"use_bias": False, "strides": 2})
+    assert_alike_convolutions(filters, shape, settings | {"padding": "valid"})
+
+
+def assert_alike_convolutions(filters, shape, settings):
     pair = (Conv2D, keras.layers.Conv2D) if len(shape) == 4 else (Conv3D, keras.layers.Conv3D)
-    ours, theirs = (kind(40, **settings) for kind in pair)
+    ours, theirs = (kind(filters, **settings) for kind in pair)
     assert_alike(ours, theirs, RANDOM.normal(size=shape).astype(np.float32))
+
+
+def test_few_maps_are_computed_in_pairs():
+    def strides(filters, channels=16, width=8, **settings):
+        layer = Conv2D(filters, 3, padding="same", **settings)
+        layer.build((None, 8, width, channels))
+        given = tf.TensorSpec((None, 8, width, channels), layer.compute_dtype)
+        graph = tf.function(layer).get_concrete_function(given).graph
+        pending = [graph]
+        found = []
+        while pending:
+            for operation in pending.pop().get_operations():
+                if operation.type == "Conv2D":
+                    found.append(list(operation.get_attr("strides")))
+        return found
+
+    assert strides(NARROW) == [[1, 1, 2, 1]]
+    for plain in (
+        strides(NARROW + 1),
+        strides(NARROW, width=7),
+        strides(NARROW, width=None),
+        strides(NARROW, dtype="mixed_float16"),
+    ):
+        assert plain == [[1, 1, 1, 1]]
+
+
+def test_second_derivative_of_few_maps():
+    layer = Conv2D(2, 3, padding="same")
+    x = tf.constant(RANDOM.normal(size=(1, 4, 6, 2)), tf.float32)
+    layer.build(x.shape)
+
+    def curvature(convolve):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                loss = tf.reduce_sum(convolve(x) ** 3)
+            slope = inner.gradient(loss, x)
+        return outer.gradient(slope, x)
+
+    def plain(x):
+        return tf.nn.conv2d(x, layer.kernel.value, 1, "SAME") + layer.bias.value
+
+    np.testing.assert_allclose(curvature(layer), curvature(plain), rtol=1e-4, atol=1e-4)
 
 
 def test_tiny_maps_are_a_product():

@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from kerasbio.layers.batch_normalization import BatchNormalization
-from kerasbio.layers.convolution import Conv2D, Conv3D
+from kerasbio.layers.convolution import CONVOLUTION
 from kerasbio.models.checks import check_positive
 from kerasbio.models.cnn.checks import check_choice, check_levels
 
@@ -25,7 +25,6 @@ STAGES = {
 BOTTLENECKS, EXPANSION = 50, 4
 
 #: Layers by the rank of a batch of images or of volumes.
-CONVOLUTION = {4: Conv2D, 5: Conv3D}
 PAD = {4: layers.ZeroPadding2D, 5: layers.ZeroPadding3D}
 MAX_POOL = {4: layers.MaxPooling2D, 5: layers.MaxPooling3D}
 MEAN = {4: layers.GlobalAveragePooling2D, 5: layers.GlobalAveragePooling3D}

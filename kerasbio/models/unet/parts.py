@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from kerasbio.layers.batch_normalization import BatchNormalization
+from kerasbio.layers.convolution import CONVOLUTION
 from kerasbio.layers.crop_like import CropLike
 from kerasbio.layers.linear_upsampling import LinearUpsampling
 
@@ -51,8 +52,7 @@ def convolution(
     Returns:
         `(batch, *sides, filters)`.
     """
-    conv = layer_of_rank("Conv", x)
-    x = conv(
+    x = CONVOLUTION[len(x.shape)](
         filters,
         kernel_size,
         padding=padding,
