@@ -210,8 +210,8 @@ CASES = {
     ),
     "alexnet_batch_norm": BuilderCase(
         build_alexnet,
-        ((65, 66, 1), 1),
-        {"filters": (4, 6, 8, 10, 12), "units": 9, "groups": 1, "padding": 1, "batch_norm": True},
+        ((67, 68, 1), 1),
+        {"filters": (4, 6, 8, 10, 12), "units": 9, "groups": 1, "batch_norm": True},
         (1,),
     ),
     "alexnet_single_tower": BuilderCase(

@@ -67,6 +67,9 @@ def test_maps_of_alexnet():
     assert model.get_layer("stage3").output.shape[-1] == 6
     biases = [np.unique(layer.bias).tolist() for layer in model.layers if hasattr(layer, "bias")]
     assert biases == [[0], [1], [0], [1], [1], [1], [1], [0]]
+    kept = build_alexnet((67, 67, 3), 5, kernel_initializer="he_normal", filters=(2,) * 5, units=70)
+    assert not any(np.any(layer.bias) for layer in kept.layers if hasattr(layer, "bias"))
+    assert np.std(kept.get_layer("fc7").kernel) == pytest.approx((2 / 70) ** 0.5, rel=0.1)
     tower = build_alexnet_single_tower((224, 224, 3), 5, filters=(2, 3, 4, 5, 6), units=7)
     assert [shape[0] for shape in shapes(tower, "stage1_conv stage1 stage2 stage5").values()] == [
         55, 27, 13, 6,

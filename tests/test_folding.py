@@ -57,6 +57,10 @@ def test_kinds_of_convolution(rank, settings, transposed):
     assert_folded(model, folded, np.random.default_rng(1).normal(size=(2, *model.input_shape[1:])))
 
 
+class Derived(layers.Conv2D):
+    """It may change the kernel in a way of its own."""
+
+
 def connected(kind):
     """Return a model whose batch normalization cannot be folded, and why."""
     inputs = keras.Input((6, 6, 2))
@@ -83,6 +87,8 @@ def connected(kind):
     if kind == "another axis":
         other = layers.BatchNormalization(axis=1)
         return keras.Model(inputs, other(convolution(inputs)))
+    if kind == "a derived layer":
+        return keras.Model(inputs, normalization(Derived(3, 3)(inputs)))
     if kind == "half precision":
         half = layers.Conv2D(3, 3, dtype="mixed_float16")(inputs)
         return keras.Model(inputs, normalization(half))
@@ -99,6 +105,7 @@ def connected(kind):
         "an activation between",
         "another axis",
         "half precision",
+        "a derived layer",
         "no layer before",
     ],
 )

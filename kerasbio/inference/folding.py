@@ -8,13 +8,19 @@ import numpy as np
 from keras import layers
 
 from kerasbio.inference.network import graph_of
+from kerasbio.layers.convolution import Conv2D, Conv3D
+from kerasbio.layers.grouped_convolution import GroupedConv2D
 
-#: Layers that weigh a sum for each of their maps, and the axis of these maps in the kernel.
-_AXES = {
+#: Layers that give sums weighted by a kernel, and the axis of their maps in it. A class that is
+#: derived from these may do something else.
+_AXES: dict[Any, int] = {
     layers.Dense: -1,
     layers.Conv1D: -1,
     layers.Conv2D: -1,
     layers.Conv3D: -1,
+    Conv2D: -1,
+    Conv3D: -1,
+    GroupedConv2D: -1,
     layers.Conv1DTranspose: -2,
     layers.Conv2DTranspose: -2,
     layers.Conv3DTranspose: -2,
@@ -87,7 +93,7 @@ def _folded(graph: Any) -> dict[str, layers.BatchNormalization]:
 def _fits(layer: Any, normalization: layers.BatchNormalization, rank: int) -> bool:
     """Return whether a layer can do what the batch normalization after it does."""
     return (
-        isinstance(layer, tuple(_AXES))
+        type(layer) in _AXES
         and layer.activation is keras.activations.linear
         and getattr(layer, "data_format", "channels_last") == "channels_last"
         and normalization.axis in (-1, rank - 1)
@@ -106,6 +112,5 @@ def _with_scale(layer: Any, normalization: layers.BatchNormalization) -> list[np
         shift += np.asarray(normalization.beta)
     if layer.use_bias:
         shift += np.asarray(layer.bias) * scale
-    axis = next(axis for kind, axis in _AXES.items() if isinstance(layer, kind))
     kernel = np.asarray(layer.kernel, np.float64)
-    return [kernel * (scale if axis == -1 else scale[:, None]), shift]
+    return [kernel * (scale if _AXES[type(layer)] == -1 else scale[:, None]), shift]

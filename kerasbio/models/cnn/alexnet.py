@@ -30,9 +30,9 @@ def build_alexnet(
     units: int = 4096,
     groups: int = 2,
     normalize_responses: bool = True,
-    padding: int = 0,
     dropout: float = 0.5,
     activation: str = "relu",
+    kernel_initializer: str | None = None,
     batch_norm: bool = False,
     name: str = "alexnet",
 ) -> keras.Model:
@@ -41,7 +41,8 @@ def build_alexnet(
     Five convolutions, the second, fourth and fifth in two groups; local response normalization
     after the first two; max-pooling over 3 x 3 pixels by 2; two hidden dense layers with dropout.
     The publication says 224 pixels, but its maps of 55 x 55 need 227. Weights start from
-    N(0, 0.01); the biases of the grouped convolutions and of the hidden dense layers from 1.
+    N(0, 0.01); the biases of the grouped convolutions and of the hidden dense layers from 1. In a
+    network of fewer maps signals fade at this scale: `kernel_initializer="he_normal"` keeps them.
 
     `stage1` to `stage5` are the outputs of the stages, `stage5_relu` the last maps before pooling.
 
@@ -49,16 +50,16 @@ def build_alexnet(
     2012](https://doi.org/10.1145/3065386).
 
     Args:
-        input_shape: `(height, width, channels)`; height and width at least 67 pixels, 2 less for
-            each pixel of padding.
+        input_shape: `(height, width, channels)`; height and width at least 67 pixels.
         num_classes: Number of classes; 1 gives one sigmoid logit.
         filters: Maps of the five convolutions.
         units: Units of each hidden dense layer.
         groups: Groups of the second, fourth and fifth convolution; 1 gives 62,378,344 parameters.
         normalize_responses: Whether there is local response normalization.
-        padding: Width of the border of zeros around the image.
         dropout: Share of the units of each hidden dense layer that is dropped.
         activation: Name of the activation, of `kerasbio.activations.ACTIVATIONS`.
+        kernel_initializer: Initializer of all layers, whose biases then start from 0; None for
+            what is published.
         batch_norm: Whether batch normalization follows each convolution.
         name: Name of the model.
 
@@ -70,35 +71,20 @@ def build_alexnet(
         ValueError: If the image is too small, a size below 1, or `filters` are not five multiples
             of `groups`.
     """
-    check_images("AlexNet", input_shape, 67 - 2 * padding)
-    check_positive(num_classes=num_classes, units=units, groups=groups)
-    check_levels(filters, 5)
-    if any(maps % groups for maps in filters):
-        raise ValueError(
-            f"filters must be multiples of groups, {groups}. Received: filters={tuple(filters)}"
-        )
-    inputs = x = keras.Input(input_shape, name="image")
-    if padding:
-        x = layers.ZeroPadding2D(padding, name="pad")(x)
-    for level, maps in enumerate(filters):
-        x = _convolve(x, maps, level, groups, activation, batch_norm)
-        if normalize_responses and level < 2:
-            x = LocalResponseNormalization(name=f"stage{level + 1}_responses")(x)
-        if level in POOLED:
-            x = layers.MaxPooling2D(3, 2, name=f"stage{level + 1}")(x)
-    x = layers.Flatten(name="flatten")(x)
-    for dense in ("fc6", "fc7"):
-        x = dense_block(
-            x,
-            units,
-            activation=activation,
-            kernel_initializer=_normal(),
-            bias_initializer="ones",
-            dropout=dropout,
-            name=dense,
-        )
-    outputs = layers.Dense(num_classes, kernel_initializer=_normal(), name="logits")(x)
-    return keras.Model(inputs, outputs, name=name)
+    return _build(
+        input_shape,
+        num_classes,
+        filters=filters,
+        units=units,
+        groups=groups,
+        normalize_responses=normalize_responses,
+        padding=0,
+        dropout=dropout,
+        activation=activation,
+        kernel_initializer=kernel_initializer,
+        batch_norm=batch_norm,
+        name=name,
+    )
 
 
 def build_alexnet_single_tower(
@@ -109,6 +95,7 @@ def build_alexnet_single_tower(
     units: int = 4096,
     dropout: float = 0.5,
     activation: str = "relu",
+    kernel_initializer: str | None = None,
     batch_norm: bool = False,
     name: str = "alexnet_single_tower",
 ) -> keras.Model:
@@ -127,6 +114,8 @@ def build_alexnet_single_tower(
         units: Units of each hidden dense layer.
         dropout: Share of the units of each hidden dense layer that is dropped.
         activation: Name of the activation, of `kerasbio.activations.ACTIVATIONS`.
+        kernel_initializer: Initializer of all layers, whose biases then start from 0; None for
+            what is published.
         batch_norm: Whether batch normalization follows each convolution.
         name: Name of the model.
 
@@ -137,7 +126,7 @@ def build_alexnet_single_tower(
     Raises:
         ValueError: If the image is too small, a size below 1, or `filters` are not five.
     """
-    return build_alexnet(
+    return _build(
         input_shape,
         num_classes,
         filters=filters,
@@ -147,12 +136,66 @@ def build_alexnet_single_tower(
         padding=2,
         dropout=dropout,
         activation=activation,
+        kernel_initializer=kernel_initializer,
         batch_norm=batch_norm,
         name=name,
     )
 
 
-def _convolve(x: Any, maps: int, level: int, groups: int, activation: str, batch_norm: bool) -> Any:
+def _build(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    filters: Sequence[int],
+    units: int,
+    groups: int,
+    normalize_responses: bool,
+    padding: int,
+    dropout: float,
+    activation: str,
+    kernel_initializer: str | None,
+    batch_norm: bool,
+    name: str,
+) -> keras.Model:
+    check_images("AlexNet", input_shape, 67 - 2 * padding)
+    check_positive(num_classes=num_classes, units=units, groups=groups)
+    check_levels(filters, 5)
+    if any(maps % groups for maps in filters):
+        raise ValueError(
+            f"filters must be multiples of groups, {groups}. Received: filters={tuple(filters)}"
+        )
+    inputs = x = keras.Input(input_shape, name="image")
+    if padding:
+        x = layers.ZeroPadding2D(padding, name="pad")(x)
+    for level, maps in enumerate(filters):
+        x = _convolve(x, maps, level, groups, activation, kernel_initializer, batch_norm)
+        if normalize_responses and level < 2:
+            x = LocalResponseNormalization(name=f"stage{level + 1}_responses")(x)
+        if level in POOLED:
+            x = layers.MaxPooling2D(3, 2, name=f"stage{level + 1}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    for dense in ("fc6", "fc7"):
+        x = dense_block(
+            x,
+            units,
+            activation=activation,
+            dropout=dropout,
+            name=dense,
+            **_start(kernel_initializer, bias="ones"),
+        )
+    outputs = layers.Dense(num_classes, name="logits", **_start(kernel_initializer))(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _convolve(
+    x: Any,
+    maps: int,
+    level: int,
+    groups: int,
+    activation: str,
+    kernel_initializer: str | None,
+    batch_norm: bool,
+) -> Any:
     name, grouped = f"stage{level + 1}", level in GROUPED
     x = GroupedConv2D(
         maps,
@@ -160,9 +203,8 @@ def _convolve(x: Any, maps: int, level: int, groups: int, activation: str, batch
         strides=1 if level else 4,
         padding="same" if level else "valid",
         groups=groups if grouped else 1,
-        kernel_initializer=_normal(),
-        bias_initializer="ones" if grouped else "zeros",
         name=f"{name}_conv",
+        **_start(kernel_initializer, bias="ones" if grouped else "zeros"),
     )(x)
     if batch_norm:
         x = BatchNormalization(name=f"{name}_norm")(x)
@@ -170,5 +212,9 @@ def _convolve(x: Any, maps: int, level: int, groups: int, activation: str, batch
     return layers.Activation(get_activation(activation), name=last)(x)
 
 
-def _normal() -> keras.initializers.Initializer:
-    return keras.initializers.RandomNormal(0.0, 0.01)
+def _start(kernel_initializer: str | None, bias: str = "zeros") -> dict[str, Any]:
+    """Return the initializers of a layer: those published, with this bias, or the one given."""
+    if kernel_initializer is not None:
+        return {"kernel_initializer": kernel_initializer, "bias_initializer": "zeros"}
+    normal = keras.initializers.RandomNormal(0.0, 0.01)
+    return {"kernel_initializer": normal, "bias_initializer": bias}
