@@ -26,13 +26,13 @@ CLASSIFIERS = {
     "alexnet": Classifier("AlexNet", "60,965,224 as published, for 1000 classes", 67, 24, 50),
     "vgg11": Classifier("VGG-11", "132,863,336 as published, for 1000 classes", 64, 16),
     "vgg13": Classifier("VGG-13", "133,047,848 as published, for 1000 classes", 64, 16),
-    "vgg16": Classifier("VGG-16", "138,357,544 as published, for 1000 classes", 64, 16),
-    "vgg19": Classifier("VGG-19", "143,667,240 as published, for 1000 classes", 64, 16),
+    "vgg16": Classifier("VGG-16", "138,357,544 as published, for 1000 classes", 64, 16, 10),
+    "vgg19": Classifier("VGG-19", "143,667,240 as published, for 1000 classes", 64, 16, 8),
     "resnet18": Classifier("ResNet-18", "11,689,512 as published, for 1000 classes", 64, 32),
-    "resnet34": Classifier("ResNet-34", "21,797,672 as published, for 1000 classes", 64, 32),
-    "resnet50": Classifier("ResNet-50", "25,557,032 as published, for 1000 classes", 64, 16),
-    "resnet101": Classifier("ResNet-101", "44,549,160 as published, for 1000 classes", 64, 16),
-    "resnet152": Classifier("ResNet-152", "60,192,808 as published, for 1000 classes", 64, 16),
+    "resnet34": Classifier("ResNet-34", "21,797,672 as published, for 1000 classes", 64, 32, 8),
+    "resnet50": Classifier("ResNet-50", "25,557,032 as published, for 1000 classes", 64, 16, 9),
+    "resnet101": Classifier("ResNet-101", "44,549,160 as published, for 1000 classes", 64, 16, 6),
+    "resnet152": Classifier("ResNet-152", "60,192,808 as published, for 1000 classes", 64, 16, 5),
 }
 #: Shares of the first stage's maps in the others.
 ALEXNET, VGG, RESNET = (1, 8 / 3, 4, 4, 8 / 3), (1, 2, 4, 8, 8), (1, 2, 4, 8)
@@ -61,9 +61,12 @@ def build_classifier(
 
     chosen: dict[str, Any] = {} if batch_norm is None else {"batch_norm": batch_norm}
     if network.startswith("resnet"):
+        depth = int(network[6:])
+        # Bottlenecks that do not start as the identity hardly begin to learn in so few epochs.
         return cnn.build_resnet(
-            input_shape, num_classes, depth=int(network[6:]), filters=_maps(width, RESNET), **chosen
-        )
+            input_shape, num_classes, depth=depth, filters=_maps(width, RESNET),
+            zero_residual=depth >= 50, **chosen,
+        )  # fmt: skip
     chosen |= {"activation": activation} if activation else {}
     if network == "lenet5":
         return cnn.build_lenet5(input_shape, num_classes, **chosen)

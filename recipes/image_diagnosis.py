@@ -64,8 +64,8 @@ def image_diagnosis(
     file,label,subject; or on a file of MedMNIST.
 
     Defaults: 10,000 simulated images; LeNet-5 in batches of 128 for 120 epochs at 4 times Adam's
-    rate, the others in batches of 64 at its rate, AlexNet for 50 epochs and those of more layers
-    for 12: two to four minutes on two cores.
+    rate, the others in batches of 64 at its rate for 5 to 50 epochs, the deepest for the fewest:
+    two to four minutes on two cores.
     """
     import keras
     import numpy as np

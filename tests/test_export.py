@@ -102,6 +102,24 @@ def refused(tmp_path, function, shape=(None, 4), model=None, **settings):
     return str(error.value)
 
 
+def off_by(error, gain):
+    """Return a function that answers otherwise in a graph, and makes much of small changes."""
+
+    def function(x):
+        return {"y": 1 + gain * (x - 1) + (0.0 if tf.executing_eagerly() else error)}
+
+    return function
+
+
+def test_answers_may_differ_by_what_rounding_does(tmp_path):
+    spec = {"x": tf.TensorSpec((None, 4), tf.float32, name="x")}
+    signature = {"serving_default": Signature(off_by(2e-4, 1e3), spec)}
+    given = {"x": np.ones((2, 4), np.float32)}
+    assert export_model(dense(), tmp_path / "sensitive", signature, given).is_dir()
+    for error, gain in ((2e-4, 1.0), (2e-3, 1e5)):
+        assert "differs from that" in refused(tmp_path, off_by(error, gain))
+
+
 def test_python_is_refused(tmp_path):
     def function(x):
         y = tf.py_function(lambda v: v, [x], tf.float32)

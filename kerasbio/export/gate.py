@@ -109,15 +109,18 @@ def check_in_fresh_process(
     examples: dict[str, np.ndarray],
     expected: dict[str, dict[str, np.ndarray]],
     batched: dict[str, bool],
+    rounding: dict[str, dict[str, np.ndarray]] | None = None,
 ) -> None:
     """Load a SavedModel as TensorFlow Serving would, without Keras, and compare its answers.
 
     Args:
         path: Directory of the SavedModel.
         examples: Inputs by name.
-        expected: What each signature must answer, within 1e-5.
+        expected: What each signature must answer, within 1e-5 of its largest number.
         batched: For each signature, whether the first example alone must be answered as among
             the others.
+        rounding: What each signature answers here where inputs are rounded otherwise; where that
+            differs more from `expected`, by up to 1e-3, so may the answer.
 
     Raises:
         KerasbioError: If it does not load or answers otherwise.
@@ -126,6 +129,8 @@ def check_in_fresh_process(
         arrays = {f"in/{key}": value for key, value in examples.items()}
         for name, outputs in expected.items():
             arrays.update({f"out/{name}/{key}": value for key, value in outputs.items()})
+        for name, outputs in (rounding or {}).items():
+            arrays.update({f"rounded/{name}/{key}": value for key, value in outputs.items()})
         arrays.update({f"batched/{name}": np.array(value) for name, value in batched.items()})
         plain: dict[str, Any] = {key: _plain(value) for key, value in arrays.items()}
         np.savez(Path(folder) / "examples.npz", **plain)

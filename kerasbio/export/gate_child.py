@@ -43,18 +43,23 @@ def check(path, examples):
         names = {key.split("/")[1] for key in examples if key.startswith("out/")}
         for name in sorted(names):
             for key, found in run(name, given).items():
-                if not same(found, examples[f"out/{name}/{key}"]):
+                wanted = examples[f"out/{name}/{key}"]
+                if not same(found, wanted, examples.get(f"rounded/{name}/{key}")):
                     sys.exit(f"output {key} of {name} differs from that of the Keras model")
             if not examples[f"batched/{name}"]:
                 continue
             first = {key: value[:1] for key, value in given.items()}
             for key, found in run(name, first).items():
-                if not same(found, examples[f"out/{name}/{key}"][:1]):
+                wanted = examples[f"out/{name}/{key}"][:1]
+                if not same(found, wanted, examples.get(f"rounded/{name}/{key}")):
                     sys.exit(f"output {key} of {name} depends on the other cases of a batch")
 
 
-def same(found, wanted):
-    """Whether an answer has the shape and, within 1e-5, the values that it should have."""
+def same(found, wanted, rounded=None):
+    """Whether an answer has the shape and, within 1e-5, the values that it should have.
+
+    Where rounding of the inputs changes it more, within four times of that, and 1e-3.
+    """
     if found.shape != wanted.shape:
         return False
     if found.dtype.kind in "OS":
@@ -64,7 +69,12 @@ def same(found, wanted):
         return np.count_nonzero(found != wanted) <= 1e-4 * wanted.size
     # The rounding of a sum is in proportion to what is summed, not to what is left of it.
     largest = np.max(np.abs(wanted), initial=1.0, where=np.isfinite(wanted))
-    return np.allclose(found, wanted, rtol=0, atol=1e-5 * largest, equal_nan=True)
+    closest = 1e-5
+    if rounded is not None:
+        change = np.abs(rounded[: len(wanted)] - wanted)
+        change = np.max(change, initial=0.0, where=np.isfinite(change))
+        closest = np.clip(4 * change / largest, closest, 1e-3)
+    return np.allclose(found, wanted, rtol=0, atol=closest * largest, equal_nan=True)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ class _QuickConvolution(keras.layers.Layer):
 
     Few positions are the rows of a matrix: kernels of convolutions lay large weights out anew at
     each call, which takes most of the time of the last stages of a deep network. Few maps would
-    leave most of a vector of the processor empty: two neighbours fill it.
+    leave most of a vector of the processor empty: two neighbours fill it. Both multiply by zeros,
+    so that a number that is not finite spreads further than in Keras.
     """
 
     def call(self, inputs: Any) -> Any:
