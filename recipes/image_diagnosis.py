@@ -65,7 +65,7 @@ def image_diagnosis(
 
     Defaults: 10,000 simulated images; LeNet-5 in batches of 128 for 120 epochs at 4 times Adam's
     rate, the others in batches of 64 at its rate for 5 to 50 epochs, the deepest for the fewest:
-    two to four minutes on two cores.
+    two to five minutes on two cores.
     """
     import keras
     import numpy as np
