@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import kerasbio
+from kerasbio.export.saved_model import fold_alike
 from kerasbio.inference import fold_batch_normalization
 from tests.cases import CASES, inputs_of
 
@@ -121,6 +122,33 @@ def test_a_model_without_a_graph_stays():
 
     model = Written()
     assert fold_batch_normalization(model) is model
+
+
+class Remembering(layers.Layer):
+    """It keeps a number that its configuration does not tell."""
+
+    def call(self, x):
+        return x * getattr(self, "factor", 1.0)
+
+
+def with_layer(layer):
+    inputs = keras.Input((8, 8, 1))
+    x = layers.BatchNormalization()(layers.Conv2D(3, 3)(layer(inputs)))
+    return randomize(keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x))))
+
+
+def test_a_layer_that_cannot_be_made_anew():
+    model = with_layer(layers.Lambda(lambda x: x + 1))
+    assert fold_batch_normalization(model) is model
+
+
+def test_an_export_answers_as_the_model_that_was_trained():
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    remembering = Remembering()
+    model = with_layer(remembering)
+    assert fold_alike(model, images) is not model
+    remembering.factor = 2.0
+    assert fold_alike(model, images) is model
 
 
 def test_nested_models_keep_theirs():

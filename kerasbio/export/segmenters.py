@@ -8,8 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbio.export.saved_model import Answers, Signature, export_model
-from kerasbio.inference.folding import fold_batch_normalization
+from kerasbio.export.saved_model import Answers, Signature, export_model, fold_alike
 from kerasbio.inference.network import read_network
 
 
@@ -64,7 +63,6 @@ def export_segmenter(
             f"classes must name {max(outputs, 2)} values of the mask. "
             f"Received: classes={tuple(classes)}"
         )
-    model = fold_batch_normalization(model)
     examples = np.asarray(examples, np.float32)
 
     def prepared(image: Any) -> Any:
@@ -74,6 +72,7 @@ def export_segmenter(
         given = "prepared" if name == "prepared_logits" else "image"
         return {given: tf.TensorSpec(tensor.shape, tf.float32, name=given)}
 
+    model = fold_alike(model, prepared(examples))
     described = {
         **(metadata or {}),
         "task": "segmentation",

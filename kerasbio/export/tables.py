@@ -15,8 +15,13 @@ import tensorflow as tf
 
 from kerasbio.datasets.tables.encoding import TableEncoding
 from kerasbio.datasets.tables.tabular import TabularCases
-from kerasbio.export.saved_model import Answers, Signature, classifier_answers, export_model
-from kerasbio.inference.folding import fold_batch_normalization
+from kerasbio.export.saved_model import (
+    Answers,
+    Signature,
+    classifier_answers,
+    export_model,
+    fold_alike,
+)
 from kerasbio.layers.prepare_table import PrepareTable
 
 
@@ -64,26 +69,29 @@ def export_table_model(
     Raises:
         KerasbioError: As `export_model`.
     """
-    model = fold_batch_normalization(model)
     keys = input_keys(table.columns)
     numeric = [keys[name] for name in table.numeric]
     categorical = [keys[name] for name in table.categorical]
 
-    def outputs(inputs: Mapping[str, Any]) -> Any:
+    def features(inputs: Mapping[str, Any]) -> Any:
         batch = tf.shape(next(iter(inputs.values())))[0]
         numbers = [inputs[key] for key in numeric]
         texts = [inputs[key] for key in categorical]
-        features = prepare(
+        return prepare(
             tf.stack(numbers, axis=1) if numbers else tf.zeros((batch, 0)),
             tf.stack(texts, axis=1) if texts else tf.fill((batch, 0), ""),
         )
-        return model(features, training=False)
+
+    examples = example_inputs(table, prepare.encoding)
+    network = fold_alike(model, features({key: tf.constant(v) for key, v in examples.items()}))
+
+    def outputs(inputs: Mapping[str, Any]) -> Any:
+        return network(features(inputs), training=False)
 
     answers = classifier_answers(outputs) if values is None else _value_answers(outputs, values)
     specs = {key: tf.TensorSpec((None,), tf.float32, name=key) for key in numeric}
     specs |= {key: tf.TensorSpec((None,), tf.string, name=key) for key in categorical}
     signatures = {name: Signature(answer, specs) for name, answer in answers.items()}
-    examples = example_inputs(table, prepare.encoding)
     described = {
         **(metadata or {}),
         "target": table.target,
@@ -96,7 +104,7 @@ def export_table_model(
             for name in names
         ],
     }
-    return export_model(model, directory, signatures, examples, described)
+    return export_model(network, directory, signatures, examples, described)
 
 
 def _value_answers(outputs: Callable[[Mapping[str, Any]], Any], values: Regressand) -> Answers:

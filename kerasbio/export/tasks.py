@@ -8,8 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbio.export.saved_model import Signature, classifier_answers, export_model
-from kerasbio.inference.folding import fold_batch_normalization
+from kerasbio.export.saved_model import Signature, classifier_answers, export_model, fold_alike
 from kerasbio.layers.adjacency import normalize_adjacency
 
 
@@ -168,7 +167,7 @@ def _export_answer(
     metadata: Mapping[str, Any] | None,
 ) -> Path:
     """Export a model of one vector that answers what it gives, under these two names."""
-    model = fold_batch_normalization(model)
+    model = fold_alike(model, examples)
 
     def answer(**inputs):
         return {answered: tf.cast(model(inputs[given], training=False), tf.float32)}

@@ -42,11 +42,12 @@ def fold_batch_normalization(model: keras.Model) -> keras.Model:
     integer-arithmetic-only inference, 2018](https://arxiv.org/abs/1712.05877), section 3.2.
 
     Args:
-        model: A functional or sequential model.
+        model: A functional or sequential model, whose layers are told by configuration and weights.
 
     Returns:
         A functional model of the same inputs, outputs and layer names, but for those of the batch
-        normalization; the model itself where there is nothing to fold.
+        normalization; the model itself where there is nothing to fold, or where a layer cannot be
+        made anew from its configuration.
     """
     graph = graph_of(model)
     folded = _folded(graph) if hasattr(graph, "_nodes_by_depth") else {}
@@ -63,7 +64,10 @@ def fold_batch_normalization(model: keras.Model) -> keras.Model:
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         return args[0] if layer.name in normalizations else layer(*args, **kwargs)
 
-    found = keras.models.clone_model(graph, clone_function=clone, call_function=call)
+    try:
+        found = keras.models.clone_model(graph, clone_function=clone, call_function=call)
+    except (NotImplementedError, TypeError, ValueError):
+        return model
     for layer in found.layers:
         if layer.name in folded:
             layer.set_weights(_with_scale(graph.get_layer(layer.name), folded[layer.name]))
