@@ -11,7 +11,7 @@ class Classifier(NamedTuple):
         published: Its parameters as published.
         size: Pixels per side by default.
         width: Maps of the first stage by default; 0 where the network has one width.
-        epochs: Passes over the simulated images that about two minutes give.
+        epochs: Passes over the simulated images by default, two to four minutes of training.
     """
 
     title: str

@@ -120,6 +120,26 @@ def test_answers_may_differ_by_what_rounding_does(tmp_path):
         assert "differs from that" in refused(tmp_path, off_by(error, gain))
 
 
+def test_noise_does_not_excuse_itself(tmp_path):
+    def function(x):
+        return {"y": x + tf.random.uniform(tf.shape(x), -2e-4, 2e-4)}
+
+    assert "differs from that" in refused(tmp_path, function)
+
+
+def test_answers_whose_shape_and_checks_depend_on_values(tmp_path):
+    def function(x):
+        check = tf.debugging.assert_equal(x, tf.ones_like(x))
+        with tf.control_dependencies([check] if check is not None else []):
+            kept = tf.boolean_mask(x, x <= 1)
+        return {"kept": kept, "sum": tf.reduce_sum(x), "far": x * np.inf}
+
+    spec = {"x": tf.TensorSpec((None, 4), tf.float32, name="x")}
+    signature = {"serving_default": Signature(function, spec, batched=False)}
+    given = {"x": np.ones((2, 4), np.float32)}
+    assert export_model(dense(), tmp_path / "model", signature, given).is_dir()
+
+
 def test_python_is_refused(tmp_path):
     def function(x):
         y = tf.py_function(lambda v: v, [x], tf.float32)

@@ -124,6 +124,20 @@ def test_a_model_without_a_graph_stays():
     assert fold_batch_normalization(model) is model
 
 
+class Doubled(layers.BatchNormalization):
+    """It does something else."""
+
+    def call(self, x, training=None, mask=None):
+        return 2 * super().call(x)
+
+
+class Shifted(keras.Model):
+    """A model of a graph that does something besides."""
+
+    def call(self, x, training=None, mask=None):
+        return super().call(x) + 1
+
+
 class Remembering(layers.Layer):
     """It keeps a number that its configuration does not tell."""
 
@@ -139,6 +153,37 @@ def with_layer(layer):
 
 def test_a_layer_that_cannot_be_made_anew():
     model = with_layer(layers.Lambda(lambda x: x + 1))
+    assert fold_batch_normalization(model) is model
+
+
+def test_classes_that_compute_in_a_way_of_their_own():
+    inputs = keras.Input((6, 6, 2))
+    maps = layers.Conv2D(3, 3)(inputs)
+    for model in (
+        keras.Model(inputs, Doubled()(maps)),
+        Shifted(inputs, layers.BatchNormalization()(maps)),
+    ):
+        assert fold_batch_normalization(model) is model
+
+
+def test_adapted_normalization_and_a_call_by_keyword():
+    standardize = layers.Normalization()
+    images = np.random.default_rng(0).normal(3, 2, (4, 8, 8, 1)).astype("float32")
+    standardize.adapt(images)
+    inputs = keras.Input((8, 8, 1), name="image")
+    maps = layers.Conv2D(3, 3)(standardize(inputs))
+    model = keras.Model({"image": inputs}, {"maps": layers.BatchNormalization()(inputs=maps)})
+    folded = fold_batch_normalization(model)
+    assert folded.name == model.name and not left(folded)
+    found, expected = (m({"image": images})["maps"] for m in (folded, model))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_weights_beside_the_kernel():
+    inputs = keras.Input((4,))
+    adapted = layers.Dense(3)
+    model = keras.Model(inputs, layers.BatchNormalization()(adapted(inputs)))
+    adapted.enable_lora(2)
     assert fold_batch_normalization(model) is model
 
 

@@ -6,8 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers
+from keras.src.models.functional import Functional
 
 from kerasbio.inference.network import graph_of
+from kerasbio.layers.batch_normalization import BatchNormalization
 from kerasbio.layers.convolution import Conv2D, Conv3D
 from kerasbio.layers.grouped_convolution import GroupedConv2D
 
@@ -32,7 +34,8 @@ def fold_batch_normalization(model: keras.Model) -> keras.Model:
 
     In prediction batch normalization scales and shifts each map, which the kernel and the bias of
     a convolution or dense layer can do at no cost. Answers differ by rounding alone, and a network
-    of volumes predicts about a fifth quicker. Exports hold the network in this form.
+    of volumes predicts about a fifth quicker. Exports of classifiers, segmenters, tables and
+    generators hold the network in this form.
 
     The weights are copies: what is trained later, the result does not see. Batch normalization
     that follows no such layer, or one whose maps are used elsewhere too, stays as it is, and so
@@ -46,11 +49,12 @@ def fold_batch_normalization(model: keras.Model) -> keras.Model:
 
     Returns:
         A functional model of the same inputs, outputs and layer names, but for those of the batch
-        normalization; the model itself where there is nothing to fold, or where a layer cannot be
-        made anew from its configuration.
+        normalization; the model itself where there is nothing to fold, where a layer cannot be
+        made anew from its configuration, or where its class computes in a way of its own.
     """
     graph = graph_of(model)
-    folded = _folded(graph) if hasattr(graph, "_nodes_by_depth") else {}
+    known = type(model).call in (Functional.call, keras.Sequential.call)
+    folded = _folded(graph) if known and hasattr(graph, "_nodes_by_depth") else {}
     if not folded:
         return model
     normalizations = {layer.name for layer in folded.values()}
@@ -62,17 +66,22 @@ def fold_batch_normalization(model: keras.Model) -> keras.Model:
         return type(layer).from_config(config)
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        return args[0] if layer.name in normalizations else layer(*args, **kwargs)
+        if layer.name in normalizations:
+            return args[0] if args else kwargs["inputs"]
+        return layer(*args, **kwargs)
 
     try:
         found = keras.models.clone_model(graph, clone_function=clone, call_function=call)
+        for layer in found.layers:
+            if layer.name in folded:
+                layer.set_weights(_with_scale(graph.get_layer(layer.name), folded[layer.name]))
+            elif layer.weights:
+                layer.set_weights(graph.get_layer(layer.name).get_weights())
+            if hasattr(layer, "finalize_state"):
+                layer.finalize_state()
     except (NotImplementedError, TypeError, ValueError):
         return model
-    for layer in found.layers:
-        if layer.name in folded:
-            layer.set_weights(_with_scale(graph.get_layer(layer.name), folded[layer.name]))
-        elif layer.weights:
-            layer.set_weights(graph.get_layer(layer.name).get_weights())
+    found.name = model.name
     return found
 
 
@@ -84,7 +93,7 @@ def _folded(graph: Any) -> dict[str, layers.BatchNormalization]:
     uses = Counter(id(tensor) for tensor in used)
     found = {}
     for node in nodes:
-        if not isinstance(node.operation, layers.BatchNormalization):
+        if type(node.operation) not in (layers.BatchNormalization, BatchNormalization):
             continue
         tensor, normalization = node.input_tensors[0], node.operation
         layer = tensor._keras_history.operation
@@ -98,6 +107,8 @@ def _fits(layer: Any, normalization: layers.BatchNormalization, rank: int) -> bo
     """Return whether a layer can do what the batch normalization after it does."""
     return (
         type(layer) in _AXES
+        # Not those of quantization or of adapters besides.
+        and len(layer.weights) == 1 + layer.use_bias
         and layer.activation is keras.activations.linear
         and getattr(layer, "data_format", "channels_last") == "channels_last"
         and normalization.axis in (-1, rank - 1)

@@ -29,7 +29,8 @@ class _QuickConvolution(keras.layers.Layer):
         if not self._is_narrow(inputs):
             return super().call(inputs)
         weights = [self.kernel, self.bias] if self.use_bias else [self.kernel]
-        return self.activation(_narrow(inputs, *map(tf.convert_to_tensor, weights)))
+        outputs = _narrow(inputs, *map(tf.convert_to_tensor, weights))
+        return outputs if self.activation is None else self.activation(outputs)
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve, without bias; the same numbers but for rounding."""
@@ -53,7 +54,8 @@ class _QuickConvolution(keras.layers.Layer):
         """Return whether it has so few maps that neighbours are to be computed in pairs."""
         *sides, channels = inputs.shape[1:]
         return (
-            self._is_plain(sides)
+            keras.backend.backend() == "tensorflow"
+            and self._is_plain(sides)
             and self.padding == "same"
             and max(self.strides) == 1
             and all(size % 2 for size in self.kernel_size)
@@ -106,6 +108,7 @@ def _narrow(inputs: Any, *weights: Any) -> tuple[Any, Any]:
     """
 
     def gradient(above: Any) -> tuple[Any, ...]:
+        above = tf.ensure_shape(above, (*inputs.shape[:-1], weights[0].shape[-1]))
         with tf.GradientTape() as tape:
             tape.watch(weights)
             outputs = _in_pairs(inputs, *weights)
@@ -128,7 +131,9 @@ def _in_pairs(inputs: Any, kernel: Any, bias: Any = None) -> Any:
         before, after = [[0, 0]] * (len(strides) - 1), [[0, 0]] * 2
         both = [tf.pad(kernel, [*before, margin, *after]) for margin in ([0, 1], [1, 0])]
         kernel, strides[-1] = tf.concat(both, -1), 2
-    outputs = tf.nn.convolution(inputs, kernel, strides, "SAME")
+    # Second derivatives ask for the order of the axes.
+    order = "NHWC" if len(strides) == 2 else "NDHWC"
+    outputs = tf.nn.convolution(inputs, kernel, strides, "SAME", order)
     if bias is not None:
         # Before the pairs are parted, as it is then a part of the convolution's kernel.
         outputs = tf.nn.bias_add(outputs, tf.tile(bias, [2]) if paired else bias)

@@ -16,11 +16,11 @@ def layer_of_rank(name: str, x: Any) -> Any:
     """Return the class of a Keras layer for images or volumes.
 
     Args:
-        name: Name of the class without its rank, such as `"Conv"` or `"Conv{}Transpose"`.
+        name: Name of the class without its rank, such as `"MaxPooling"` or `"Conv{}Transpose"`.
         x: `(batch, *sides, channels)`.
 
     Returns:
-        The class, such as `keras.layers.Conv3D`.
+        The class, such as `keras.layers.MaxPooling3D`.
     """
     pattern = name if "{}" in name else name + "{}"
     return getattr(layers, pattern.format(f"{len(x.shape) - 2}D"))
