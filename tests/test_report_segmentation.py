@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from kerasbio.metrics.segmentation import SEGMENTATION_SCORES
-from kerasbio.models.cnn import build_lenet5, build_resnet
+from kerasbio.models.cnn import build_alexnet, build_lenet5, build_resnet
 from kerasbio.report import result
 from kerasbio.report.explanations import _last_stage, explanation_section
 from kerasbio.report.page import format_interval, format_score, format_value
@@ -165,6 +165,9 @@ def test_where_a_residual_network_looks_is_told_by_maps_with_places(size, stage)
     model = build_resnet((size, size, 1), 3, depth=18, filters=(2, 2, 2, 2))
     assert _last_stage(model) == stage
     assert _last_stage(build_lenet5((32, 32, 1), 3)) is None
+    # At 67 pixels AlexNet pools its last maps, of 3 x 3 places, to one.
+    narrow = build_alexnet((67, 67, 1), 3, filters=(2,) * 5, units=3)
+    assert _last_stage(narrow) == "stage5_relu"
 
 
 def test_where_a_classifier_looks(tmp_path):
