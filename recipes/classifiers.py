@@ -65,7 +65,7 @@ def build_classifier(
         # Bottlenecks that do not start as the identity hardly begin to learn in so few epochs.
         return cnn.build_resnet(
             input_shape, num_classes, depth=depth, filters=_maps(width, RESNET),
-            zero_residual=depth >= 50, **chosen,
+            zero_residual=depth >= cnn.resnet.BOTTLENECKS, **chosen,
         )  # fmt: skip
     chosen |= {"activation": activation} if activation else {}
     if network == "lenet5":

@@ -154,14 +154,8 @@ def test_few_maps_are_computed_in_pairs():
         layer = Conv2D(filters, 3, padding="same", **settings)
         layer.build((None, 8, width, channels))
         given = tf.TensorSpec((None, 8, width, channels), layer.compute_dtype)
-        graph = tf.function(layer).get_concrete_function(given).graph
-        pending = [graph]
-        found = []
-        while pending:
-            for operation in pending.pop().get_operations():
-                if operation.type == "Conv2D":
-                    found.append(list(operation.get_attr("strides")))
-        return found
+        operations = tf.function(layer).get_concrete_function(given).graph.get_operations()
+        return [list(each.get_attr("strides")) for each in operations if each.type == "Conv2D"]
 
     assert strides(NARROW) == [[1, 1, 2, 1]]
     for plain in (

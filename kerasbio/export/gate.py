@@ -109,7 +109,7 @@ def check_in_fresh_process(
     examples: dict[str, np.ndarray],
     expected: dict[str, dict[str, np.ndarray]],
     batched: dict[str, bool],
-    rounding: dict[str, dict[str, np.ndarray]] | None = None,
+    rounding: dict[str, dict[str, np.ndarray]],
 ) -> None:
     """Load a SavedModel as TensorFlow Serving would, without Keras, and compare its answers.
 
@@ -127,10 +127,9 @@ def check_in_fresh_process(
     """
     with tempfile.TemporaryDirectory() as folder:
         arrays = {f"in/{key}": value for key, value in examples.items()}
-        for name, outputs in expected.items():
-            arrays.update({f"out/{name}/{key}": value for key, value in outputs.items()})
-        for name, outputs in (rounding or {}).items():
-            arrays.update({f"rounded/{name}/{key}": value for key, value in outputs.items()})
+        for kind, answers in (("out", expected), ("rounded", rounding)):
+            for name, outputs in answers.items():
+                arrays.update({f"{kind}/{name}/{key}": value for key, value in outputs.items()})
         arrays.update({f"batched/{name}": np.array(value) for name, value in batched.items()})
         plain: dict[str, Any] = {key: _plain(value) for key, value in arrays.items()}
         np.savez(Path(folder) / "examples.npz", **plain)
